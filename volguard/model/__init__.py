@@ -1,0 +1,1 @@
+"""Values: what every other part speaks in. Standard library and numpy only."""

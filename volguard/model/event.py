@@ -1,0 +1,261 @@
+"""Everything the engine can be told (events), everything it may ask for (effects), what it notes (records).
+
+Each carries its time; each is one journal row. `kind` of a row is the class's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from volguard.model.book import Fill
+from volguard.model.decision import Approved, Decision, FigureValue, Phase, SafetyLevel, TradingState
+from volguard.model.instrument import Underlying
+from volguard.model.market import ChainSnapshot, DailyBar, SourceInfo
+from volguard.model.order import OrderState
+
+# --- events -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted:
+    """First row of every session: all that a replay needs besides the market."""
+
+    ts: datetime
+    session_id: str
+    phase: Phase
+    source: SourceInfo
+    trading_date: date
+    code_version: str
+    platform: str
+    seed: int | None
+    settings: Mapping[str, Any]
+    settings_origins: Mapping[str, str]
+    settings_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionResumed:
+    """The same session goes on after a stop or a crash."""
+
+    ts: datetime
+    code_version: str
+    from_seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryLoaded:
+    """Daily history up to the close before the trading date, whatever the files hold."""
+
+    ts: datetime
+    underlying: Underlying
+    origin: str
+    index: tuple[DailyBar, ...]
+    vix: tuple[DailyBar, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MarketSnapshot:
+    """The chain as the source showed it; its columns live in the journal's market table."""
+
+    ts: datetime
+    snapshot: ChainSnapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedGap:
+    """The source has been silent for longer than allowed since `last_ts`."""
+
+    ts: datetime
+    last_ts: datetime
+    limit_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderUpdated:
+    """The broker's word on one order; `filled_quantity` is cumulative."""
+
+    ts: datetime
+    tag: str
+    state: OrderState
+    filled_quantity: int
+    broker_order_id: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilled:
+    """One execution; `touch_*` is the quote it was made against, where the broker is ours."""
+
+    ts: datetime
+    tag: str
+    fill_id: str
+    quantity: int
+    price: Decimal
+    touch_bid: Decimal | None = None
+    touch_ask: Decimal | None = None
+
+
+class OperatorCommand(StrEnum):
+    """What the operator may say to a running session."""
+
+    FLATTEN = "FLATTEN"
+    STOP = "STOP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSpoke:
+    """A word of the operator."""
+
+    ts: datetime
+    command: OperatorCommand
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillSwitchSeen:
+    """The kill-switch file appeared or went away."""
+
+    ts: datetime
+    present: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded:
+    """Last row: why the session ended (close, interrupted, market_over, failed)."""
+
+    ts: datetime
+    reason: str
+
+
+Event = (
+    SessionStarted
+    | SessionResumed
+    | HistoryLoaded
+    | MarketSnapshot
+    | FeedGap
+    | OrderUpdated
+    | OrderFilled
+    | OperatorSpoke
+    | KillSwitchSeen
+    | SessionEnded
+)
+
+# --- effects ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Send this order."""
+
+    approved: Approved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modify:
+    """Re-price the resting order of the same tag."""
+
+    approved: Approved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Take the order of that tag off the exchange."""
+
+    tag: str
+    ts: datetime
+    reason: str
+
+
+class Severity(StrEnum):
+    """How loud an alert is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Tell the operator."""
+
+    ts: datetime
+    severity: Severity
+    code: str
+    text: str
+
+
+Effect = Place | Modify | Cancel | Alert
+
+# --- records ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionMade:
+    """A decision, as journaled."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillBooked:
+    """A fill joined a trade."""
+
+    trade_id: str
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeChanged:
+    """A trade moved to another state."""
+
+    ts: datetime
+    trade_id: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderChanged:
+    """An order moved to another state, or was re-priced."""
+
+    ts: datetime
+    tag: str
+    state: OrderState
+    filled_quantity: int
+    limit_price: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChanged:
+    """Trading state or safety level moved."""
+
+    ts: datetime
+    trading_state: TradingState
+    safety_level: SafetyLevel
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSeen:
+    """What the engine made of one snapshot: quality, levels, counts of flags."""
+
+    ts: datetime
+    quality: float
+    figures: Mapping[str, FigureValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFailed:
+    """The step raised on this event: nothing changed but that trading is halted."""
+
+    ts: datetime
+    error: str
+
+
+Record = DecisionMade | FillBooked | TradeChanged | OrderChanged | StateChanged | MarketSeen | StepFailed

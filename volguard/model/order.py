@@ -1,0 +1,95 @@
+"""Orders as values: what is asked for, how urgent, and what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from volguard.model.instrument import OptionContract, Side
+
+TAG_LENGTH_MAX: Final = 40  # the broker's limit
+
+
+class OrderState(StrEnum):
+    """Where an order is; UNKNOWN is left only by what the broker reports."""
+
+    PLANNED = "PLANNED"
+    DENIED = "DENIED"
+    SENT = "SENT"
+    UNKNOWN = "UNKNOWN"
+    OPEN = "OPEN"
+    PARTIAL = "PARTIAL"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+
+    @property
+    def is_final(self) -> bool:
+        """No more fills are expected; a late one is still booked."""
+        return self in FINAL_STATES
+
+    @property
+    def may_fill(self) -> bool:
+        """The exchange may hold it, or it is not proven that it does not."""
+        return self in LIVE_STATES
+
+
+FINAL_STATES: Final = frozenset(
+    {OrderState.DENIED, OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED}
+)
+LIVE_STATES: Final = frozenset(
+    {OrderState.SENT, OrderState.UNKNOWN, OrderState.OPEN, OrderState.PARTIAL}
+)
+
+
+class Purpose(StrEnum):
+    """What an order does to the book's risk."""
+
+    OPEN = "OPEN"
+    CLOSE = "CLOSE"
+
+
+class Urgency(StrEnum):
+    """How much may be paid to be done sooner."""
+
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """One limit order as it is sent; `tag` names it for ever, ours and the broker's."""
+
+    tag: str
+    trade_id: str
+    contract: OptionContract
+    side: Side
+    quantity: int
+    limit_price: Decimal
+    purpose: Purpose
+    urgency: Urgency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is known of one order; fills are cumulative, never added up from updates."""
+
+    request: OrderRequest
+    state: OrderState
+    sent_at: datetime
+    limit_price: Decimal
+    priced_at: datetime  # when the resting price was last sent: the ladder's clock
+    rung: int
+    broker_order_id: str | None = None
+    filled_quantity: int = 0
+    cancel_requested_at: datetime | None = None
+    reason: str = ""
+
+    @property
+    def open_quantity(self) -> int:
+        """Units that may still fill."""
+        return self.request.quantity - self.filled_quantity
