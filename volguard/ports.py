@@ -11,6 +11,7 @@ from volguard.model.event import Effect, Event, MarketSnapshot, Record
 from volguard.model.decision import Approved
 from volguard.model.instrument import ExpiryCycle, Underlying
 from volguard.model.market import ChainSnapshot, DailyBar, SourceInfo
+from volguard.model.status import StatusView
 
 
 class Clock(Protocol):
@@ -115,7 +116,7 @@ class Journal(Protocol):
 class Screen(Protocol):
     """Shows a session to a person."""
 
-    def show(self, status: Any) -> None:
+    def show(self, status: StatusView) -> None:
         """Called after each committed step."""
         ...
 

@@ -1,0 +1,1 @@
+"""From an approved intention to fills: order machine, baskets, price ladder."""

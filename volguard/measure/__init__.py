@@ -1,0 +1,1 @@
+"""Functions of a book and a market: no limits, no decisions."""

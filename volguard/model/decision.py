@@ -95,10 +95,10 @@ class Approved:
     """The only thing a broker takes. Made by risk/review.py alone; void after `valid_until` or one use."""
 
     request: OrderRequest
-    price_floor: Decimal
-    price_ceiling: Decimal
+    worst_price: Decimal  # the most a buy may pay, the least a sell may take
     quote_digest: str
     review_sequence: int
+    approved_at: datetime
     valid_until: datetime
 
 

@@ -65,6 +65,16 @@ class Listing:
         keys = zip(self.expiry_index.tolist(), self.strike.tolist(), self.is_call.tolist(), strict=True)
         return {(expiries[e], round(k), c): row for row, (e, k, c) in enumerate(keys)}
 
+    def same_as(self, other: Listing) -> bool:
+        """Whether both list the same contracts in the same order; quick when they are one object."""
+        return self is other or (
+            self.underlying == other.underlying
+            and self.expiries == other.expiries
+            and np.array_equal(self.offsets, other.offsets)
+            and np.array_equal(self.strike, other.strike)
+            and np.array_equal(self.is_call, other.is_call)
+        )
+
     def row(self, contract: OptionContract) -> int | None:
         """The row of a contract, or None when it is not listed here."""
         if contract.underlying != self.underlying:

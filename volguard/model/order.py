@@ -40,9 +40,7 @@ class OrderState(StrEnum):
 FINAL_STATES: Final = frozenset(
     {OrderState.DENIED, OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED}
 )
-LIVE_STATES: Final = frozenset(
-    {OrderState.SENT, OrderState.UNKNOWN, OrderState.OPEN, OrderState.PARTIAL}
-)
+LIVE_STATES: Final = frozenset({OrderState.SENT, OrderState.UNKNOWN, OrderState.OPEN, OrderState.PARTIAL})
 
 
 class Purpose(StrEnum):

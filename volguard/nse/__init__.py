@@ -1,0 +1,1 @@
+"""The exchange's rules as dated tables: calendar, contracts, charges."""

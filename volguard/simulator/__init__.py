@@ -1,0 +1,1 @@
+"""A made-up exchange: its market and history, from a seed alone."""

@@ -1,0 +1,1 @@
+"""What to trade and when to be out: proposals and exits, never limits."""

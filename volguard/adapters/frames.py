@@ -1,0 +1,62 @@
+"""From steps to frames: what the screen and `volguard status` show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from volguard.engine.state import State, Step
+from volguard.engine.status import alerts_in, decision_line, decisions_in, status_of
+from volguard.engine.step import Engine
+from volguard.model.status import StatusView
+from volguard.ports import Screen
+
+LINES_KEPT: Final = 8
+STATUS_SCHEMA: Final = "volguard.status/1"
+
+
+class Frames:
+    """Called by the runner after each step; keeps the last lines said and never touches the state."""
+
+    def __init__(self, engine: Engine, screen: Screen, publish: Callable[[bytes], None]) -> None:
+        self._engine = engine
+        self._screen = screen
+        self._publish = publish
+        self._recent: tuple[str, ...] = ()
+        self._alerts: tuple[str, ...] = ()
+
+    def __call__(self, state: State, step: Step) -> None:
+        """Show one step."""
+        lines = tuple(decision_line(decision) for decision in reversed(decisions_in(step)))
+        self._recent = (*lines, *self._recent)[:LINES_KEPT]
+        alerts = tuple(f"{alert.ts:%H:%M:%S} {alert.text}" for alert in reversed(alerts_in(step)))
+        self._alerts = (*alerts, *self._alerts)[:LINES_KEPT]
+        view = status_of(
+            state,
+            step,
+            settings=self._engine.settings,
+            rules=self._engine.rules,
+            recent=self._recent,
+            alerts=self._alerts,
+            progress=self._progress(state),
+        )
+        if view is not None:
+            self._screen.show(view)
+            self._publish(status_json(view))
+
+    def _progress(self, state: State) -> float | None:
+        if state.desk is None:
+            return None
+        session = self._engine.rules.calendar.session(state.desk.trading_date)
+        if session is None:
+            return None
+        opened, closed = session.windows[0][0], session.windows[-1][1]
+        return min(max((state.desk.now - opened) / (closed - opened), 0.0), 1.0)
+
+
+def status_json(view: StatusView) -> bytes:
+    """One frame as the JSON document of `volguard status --json`."""
+    body: dict[str, Any] = {"schema": STATUS_SCHEMA, **msgspec.to_builtins(view, str_keys=True)}
+    return msgspec.json.encode(body)

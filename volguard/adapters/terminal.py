@@ -1,0 +1,171 @@
+"""Bodies of the Screen port: a live screen, plain log lines, a progress bar; all leave the terminal tidy."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, TextIO
+
+from volguard.adapters.figure_text import amount_text
+from volguard.adapters.terminal_frame import frame
+from volguard.model.status import StatusView
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+REFRESHES_PER_SECOND: Final = 4.0
+_CLOCK: Final = re.compile(r"^\d\d:\d\d:\d\d ")
+_BUCKET: Final = re.compile(r"\b(WEEKLY|MONTHLY|INTRADAY)\b")
+
+
+class LiveScreen:
+    """The full screen, redrawn a few times a second from the newest status; gone again after `close`."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = console or Console()
+        self._view: StatusView | None = None
+        self._live = Live(
+            get_renderable=self._frame,
+            console=self._console,
+            screen=True,
+            refresh_per_second=REFRESHES_PER_SECOND,
+        )
+        self._live.start()
+
+    def show(self, status: StatusView) -> None:
+        """Keep the newest status; all but the first are drawn at the screen's own pace and size."""
+        is_first, self._view = self._view is None, status
+        if is_first:
+            self._live.refresh()
+
+    def close(self) -> None:
+        """Stop drawing and give the terminal back as it was; harmless when called twice."""
+        self._live.stop()
+
+    def _frame(self) -> RenderableType:
+        if self._view is None:
+            return "waiting for the market"
+        return frame(self._view, width=self._console.width)
+
+
+class PlainLines:
+    """A log for pipes and files: decisions whose reason changed, alerts, changes of state.
+
+    A decision repeated with the same bucket and reason is counted and told once, when it changes.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last: StatusView | None = None
+        self._stretches: dict[str, tuple[str, int]] = {}  # bucket -> what it says, how often said again
+        self._alerts: tuple[str, ...] = ()
+
+    def show(self, status: StatusView) -> None:
+        """Print what is new since the last status."""
+        self._tell_state(status)
+        for alert in reversed(new_alerts(self._alerts, status.alerts)):
+            self._print(f"{status.ts:%H:%M:%S} ALERT {alert}")
+        for line in status.new_decisions:
+            self._tell_decision(line)
+        self._last, self._alerts = status, status.alerts
+
+    def close(self) -> None:
+        """Print the counts still held back; the stream stays open."""
+        for bucket in list(self._stretches):
+            self._end_stretch(bucket)
+
+    def _tell_state(self, status: StatusView) -> None:
+        now = _state_words(status)
+        if self._last is None:
+            self._print(f"{status.ts:%H:%M:%S} session {status.session_id} {status.source}: {now}")
+        elif now != _state_words(self._last):
+            self._print(f"{status.ts:%H:%M:%S} state {_state_words(self._last)} -> {now}")
+
+    def _tell_decision(self, line: str) -> None:
+        said, bucket = decision_head(line), bucket_of(line)
+        before, repeats = self._stretches.get(bucket, ("", 0))
+        if before == said:
+            self._stretches[bucket] = (said, repeats + 1)
+            return
+        self._end_stretch(bucket)
+        self._stretches[bucket] = (said, 0)
+        self._print(line)
+
+    def _end_stretch(self, bucket: str) -> None:
+        said, repeats = self._stretches.pop(bucket, ("", 0))
+        if repeats:
+            self._print(f"         {said}: said {repeats} more time{'s' if repeats > 1 else ''}")
+
+    def _print(self, line: str) -> None:
+        self._stream.write(line + "\n")
+        self._stream.flush()
+
+
+class ProgressScreen:
+    """One progress bar for a session at full speed, with alerts above it."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+        self._alerts: tuple[str, ...] = ()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeElapsedColumn(),
+            console=console or Console(stderr=True),
+            refresh_per_second=REFRESHES_PER_SECOND,
+            expand=True,
+        )
+        self._task = self._progress.add_task("starting", total=None, figures="")
+        self._progress.start()
+
+    def show(self, status: StatusView) -> None:
+        """Move the bar; without a known share of the session it only pulses."""
+        figures = (
+            f"{status.snapshots} snapshots, {status.decisions} decisions, "
+            f"P&L {amount_text(status.pnl_net_inr, is_signed=True)}"
+        )
+        done = status.progress
+        self._progress.update(
+            self._task,
+            description=f"{status.ts:%H:%M} {status.trading_state}",
+            total=None if done is None else 1.0,
+            completed=done or 0.0,
+            figures=figures,
+        )
+        for alert in reversed(new_alerts(self._alerts, status.alerts)):
+            self._progress.console.print(f"{status.ts:%H:%M:%S} {alert}", markup=False, highlight=False)
+        self._alerts = status.alerts
+
+    def close(self) -> None:
+        """Leave the bar's last line standing and give the cursor back."""
+        self._progress.stop()
+
+
+def new_alerts(before: tuple[str, ...], now: tuple[str, ...]) -> tuple[str, ...]:
+    """Alerts of `now` (newest first) that `before` did not have, also where old ones fell off the end."""
+    for fresh in range(len(now) + 1):
+        kept = now[fresh:]
+        if kept == before[: len(kept)]:
+            return now[:fresh]
+    return now
+
+
+def decision_head(line: str) -> str:
+    """What a decision line says without its time and figures: "WAIT WEEKLY no_edge"."""
+    return _CLOCK.sub("", line).partition(": ")[0]
+
+
+def bucket_of(line: str) -> str:
+    """The bucket that a decision line speaks for, empty when for none."""
+    found = _BUCKET.search(decision_head(line))
+    return found.group(1) if found else ""
+
+
+def _state_words(status: StatusView) -> str:
+    return f"{status.phase} as {status.effective_phase}, {status.trading_state}, safety {status.safety_level}"

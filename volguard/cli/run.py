@@ -1,0 +1,186 @@
+"""`volguard run` and `volguard shadow`: one session from open to close."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from volguard.cli.options import JsonOption, PresetOption, RootOption, SetOption
+from volguard.model.errors import UsageError
+
+
+class PhaseName(StrEnum):
+    """Phases that can be run today."""
+
+    SHADOW = "SHADOW"
+
+
+class BrokerName(StrEnum):
+    """Markets that can be run on today, besides a replayed file."""
+
+    SIMULATOR = "simulator"
+
+
+class ScenarioName(StrEnum):
+    """What the simulator's day is like."""
+
+    CALM = "calm"
+    TREND = "trend"
+    CRASH = "crash"
+    SPIKE = "spike"
+
+
+ReplayOption = Annotated[
+    Path | None,
+    typer.Option("--replay", help="A recorded day: chain snapshots in Parquet.", show_default=False),
+]
+HistoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--history",
+        help="Folder of daily history (nifty_daily, india_vix_daily: csv, csv.gz or parquet).",
+        show_default="history.folder of the settings",
+    ),
+]
+BrokerOption = Annotated[
+    BrokerName, typer.Option("--broker", help="Whose market, where no file is replayed.")
+]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Simulator: its seed.", show_default="settings")
+]
+DateOption = Annotated[
+    datetime | None,
+    typer.Option("--date", formats=["%Y-%m-%d"], help="Simulator: its day.", show_default="settings"),
+]
+CadenceOption = Annotated[
+    float | None,
+    typer.Option("--cadence", help="Simulator: seconds between snapshots.", show_default="settings"),
+]
+ScenarioOption = Annotated[
+    ScenarioName | None,
+    typer.Option("--scenario", help="Simulator: the kind of day.", show_default="settings"),
+]
+SpeedOption = Annotated[
+    str, typer.Option("--speed", help="Times market speed, or max: as fast as the machine can.")
+]
+NewOption = Annotated[
+    bool, typer.Option("--new-session", help="Start afresh instead of continuing an unfinished session.")
+]
+ReportOption = Annotated[
+    bool, typer.Option("--report/--no-report", help="Write the day's report (JSON and HTML).")
+]
+
+
+def run(
+    phase: Annotated[PhaseName, typer.Option("--phase", help="How far the program may go.")],
+    replay: ReplayOption = None,
+    history: HistoryOption = None,
+    broker: BrokerOption = BrokerName.SIMULATOR,
+    seed: SeedOption = None,
+    date: DateOption = None,
+    cadence: CadenceOption = None,
+    scenario: ScenarioOption = None,
+    speed: SpeedOption = "1",
+    new_session: NewOption = False,
+    report: ReportOption = True,
+    overrides: SetOption = None,
+    preset: PresetOption = None,
+    as_json: JsonOption = False,
+    root: RootOption = None,
+) -> None:
+    """Run one session: market in, decisions and paper fills out, everything journaled.
+
+    Examples:
+
+      volguard run --phase SHADOW --broker simulator --speed max
+
+      volguard run --phase SHADOW --replay day.parquet --history data/history --speed max --json
+
+    Ctrl-C stops after the current event; the same command goes on from there.
+    """
+    from volguard.cli.session import RunOptions, run_session
+
+    options = RunOptions(
+        phase=phase.value,
+        replay=replay,
+        history=history,
+        seed=seed,
+        trading_date=date.date() if date is not None else None,
+        cadence_s=cadence,
+        scenario=scenario.value if scenario is not None else None,
+        speed=_speed(speed),
+        new_session=new_session,
+        report=report,
+        overrides=overrides or [],
+        preset=preset,
+        as_json=as_json,
+        root=root,
+    )
+    del broker  # the simulator is the only market besides a replayed file
+    _check_source(options.replay, seed, date, cadence, scenario)
+    code = run_session(options)
+    if code:
+        raise typer.Exit(code)
+
+
+def shadow(
+    replay: ReplayOption = None,
+    history: HistoryOption = None,
+    broker: BrokerOption = BrokerName.SIMULATOR,
+    seed: SeedOption = None,
+    date: DateOption = None,
+    cadence: CadenceOption = None,
+    scenario: ScenarioOption = None,
+    speed: SpeedOption = "1",
+    new_session: NewOption = False,
+    report: ReportOption = True,
+    overrides: SetOption = None,
+    preset: PresetOption = None,
+    as_json: JsonOption = False,
+    root: RootOption = None,
+) -> None:
+    """The same as `run --phase SHADOW`: real decisions, paper fills.
+
+    Example: volguard shadow --scenario trend --seed 3 --speed max
+    """
+    run(
+        phase=PhaseName.SHADOW,
+        replay=replay,
+        history=history,
+        broker=broker,
+        seed=seed,
+        date=date,
+        cadence=cadence,
+        scenario=scenario,
+        speed=speed,
+        new_session=new_session,
+        report=report,
+        overrides=overrides,
+        preset=preset,
+        as_json=as_json,
+        root=root,
+    )
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.0 < speed < float("inf"):
+        raise UsageError(f"--speed was {text}, must be a number above 0, or max")
+    return speed
+
+
+def _check_source(replay: Path | None, *simulator_options: object) -> None:
+    if replay is not None and any(option is not None for option in simulator_options):
+        raise UsageError(
+            "--seed, --date, --cadence and --scenario belong to the simulator",
+            hint="leave them out with --replay: the file says what day it is",
+        )

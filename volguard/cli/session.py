@@ -1,0 +1,124 @@
+"""Run a session for the command line: screen, signals, the day's report, the exit code."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from volguard.adapters.interrupt import StopRequest
+from volguard.cli.options import print_json, print_table, root_of, say, settings_of
+from volguard.model.decision import Phase
+from volguard.model.status import StatusView
+from volguard.ports import Screen
+from volguard.report.day import build_day
+from volguard.report.day_json import document
+from volguard.report.gather import gather_day
+from volguard.runner import Outcome
+from volguard.wiring import Session, SessionRequest, SourceRequest, Surroundings, open_session
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The options of `volguard run`, parsed."""
+
+    phase: str
+    replay: Path | None
+    history: Path | None
+    seed: int | None
+    trading_date: date | None
+    cadence_s: float | None
+    scenario: str | None
+    speed: float | None
+    new_session: bool
+    report: bool
+    overrides: list[str]
+    preset: str | None
+    as_json: bool
+    root: Path | None
+
+
+def run_session(options: RunOptions) -> int:
+    """Run one session to its end and tell how it went; the exit code."""
+    root = root_of(options.root)
+    loaded = settings_of(root, options.overrides, options.preset)
+    stop = StopRequest()
+    stop.install()
+    request = SessionRequest(
+        phase=Phase(options.phase),
+        source=SourceRequest(
+            replay=options.replay,
+            history=options.history,
+            seed=options.seed,
+            trading_date=options.trading_date,
+            cadence_s=options.cadence_s,
+            scenario=options.scenario,
+        ),
+        speed=options.speed,
+        new_session=options.new_session,
+    )
+    screen = _screen(options)
+    around = Surroundings(screen=screen, alerts=_SilentAlerts(), stop=stop, note=say)
+    session = open_session(request, loaded, root, around)
+    try:
+        outcome = session.run()
+        session.screen.close()
+        body = _finish(session, outcome, options)
+    finally:
+        session.close()
+    if options.as_json:
+        print_json(body)
+    return INTERRUPTED if outcome.end_reason == "interrupted" else 0
+
+
+def _finish(session: Session, outcome: Outcome, options: RunOptions) -> dict[str, Any]:
+    rules = session.engine.rules
+    if outcome.end_reason != "interrupted":
+        from volguard.adapters.journal_views import build_views
+
+        build_views(session.path)
+    inputs = gather_day(session.journal, outcome.state, rules, step_ms=outcome.step_ms)
+    report = build_day(inputs)
+    body = document(report)
+    if options.report:
+        from volguard.report.html import write_report
+
+        for path in write_report(report, session.path.parent):
+            say(f"wrote {path}")
+    if not options.as_json:
+        from volguard.report.tables import session_summary
+
+        print_table(session_summary(body))
+    return body
+
+
+def _screen(options: RunOptions) -> Screen:
+    from volguard.adapters.terminal import LiveScreen, PlainLines, ProgressScreen
+
+    if options.as_json and not sys.stderr.isatty():
+        return _NoScreen()
+    if not sys.stderr.isatty():
+        return PlainLines(sys.stderr)
+    if options.speed is None:
+        return ProgressScreen()
+    from rich.console import Console
+
+    return LiveScreen(Console(stderr=True))
+
+
+class _NoScreen:
+    def show(self, status: StatusView) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _SilentAlerts:
+    # Alerts are journaled and on the screen; channels to the operator's phone come later.
+    def send(self, severity: str, code: str, text: str) -> None:
+        pass

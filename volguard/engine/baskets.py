@@ -1,0 +1,305 @@
+"""Drive the baskets: what they want becomes reviewed orders, re-pricings and cancels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from volguard.engine.orders import put_order, put_trade
+from volguard.engine.reviewing import review_orders
+from volguard.engine.state import Turn
+from volguard.engine.supervisor import decide
+from volguard.execution.basket import (
+    Basket,
+    BasketState,
+    Completed,
+    Line,
+    NextWave,
+    TimedOut,
+    Want,
+    WantCancel,
+    WantPlace,
+    WantReprice,
+    Withdrawn,
+    advance,
+    exit_basket,
+)
+from volguard.execution.ladder import ladder_price, rungs
+from volguard.measure.touch import quote_of
+from volguard.model.book import Trade, TradeState, positions_of
+from volguard.model.decision import Action, Approved, Decision, Refused
+from volguard.model.event import Alert, Cancel, Modify, Place, Severity, TradeChanged
+from volguard.model.order import Order, OrderRequest, OrderState, Purpose, Urgency
+
+
+def drive(turn: Turn, *, is_fresh: bool) -> None:
+    """Advance every basket once, and at once again where a wave or an unwinding has just ended."""
+    for basket_id in [basket.basket_id for basket in turn.desk.baskets]:
+        for _ in range(4):  # a wave that ends may start the next one in the same step; never more than that
+            basket = next((b for b in turn.desk.baskets if b.basket_id == basket_id), None)
+            if basket is None:
+                break
+            wants = advance(
+                basket,
+                _orders_of(turn, basket),
+                now=turn.now,
+                is_fresh=is_fresh,
+                cadence_s=turn.cadence_s,
+                settings=turn.settings.execution,
+            )
+            if not any([_serve(turn, basket, want) for want in wants]):
+                break
+
+
+def close_trade(turn: Turn, trade: Trade, *, urgency: Urgency, reason: str) -> None:
+    """Make sure a trade is on its way out: unwind its entry, or work an exit of at least this urgency."""
+    working = [
+        b for b in turn.desk.baskets if b.trade_id == trade.trade_id and b.state is not BasketState.DONE
+    ]
+    for basket in working:
+        if basket.purpose is Purpose.OPEN and basket.state is BasketState.WORKING:
+            put_basket(turn, replace(basket, state=BasketState.UNWINDING, reason=reason))
+        elif basket.purpose is Purpose.CLOSE and urgency is Urgency.HIGH:
+            put_basket(turn, replace(basket, urgency=urgency, reason=reason))
+    _move_trade(turn, trade, TradeState.CLOSING, reason)
+    if not working:
+        _start_exit(turn, trade.trade_id, urgency=urgency, reason=reason)
+
+
+def unwind_entries(turn: Turn, *, reason: str) -> None:
+    """Take every entry that is still being filled off the exchange; what was filled is closed again."""
+    for basket in turn.desk.baskets:
+        if basket.purpose is Purpose.OPEN and basket.state is BasketState.WORKING:
+            put_basket(turn, replace(basket, state=BasketState.UNWINDING, reason=reason))
+
+
+def put_basket(turn: Turn, basket: Basket) -> None:
+    """Store a new or changed basket; one that is done is dropped, its orders tell its story."""
+    others = tuple(b for b in turn.desk.baskets if b.basket_id != basket.basket_id)
+    known = len(others) < len(turn.desk.baskets)
+    if basket.state is BasketState.DONE:
+        baskets = others
+    elif known:
+        baskets = tuple(basket if old.basket_id == basket.basket_id else old for old in turn.desk.baskets)
+    else:
+        baskets = (*others, basket)
+    turn.desk = replace(turn.desk, baskets=baskets)
+
+
+def slice_units(turn: Turn, trade: Trade) -> int:
+    """The largest order below the freeze quantity, in whole lots."""
+    underlying = trade.legs[0].contract.underlying
+    freeze = turn.rules.contracts.freeze_quantity(underlying, turn.desk.trading_date)
+    return freeze // trade.lot_size * trade.lot_size
+
+
+def _serve(turn: Turn, basket: Basket, want: Want) -> bool:
+    """Carry out one want; True when the basket itself moved on and should be asked again."""
+    match want:
+        case WantPlace(lines=lines):
+            _place(turn, basket, lines)
+        case WantReprice(order=order, rung=rung):
+            _reprice(turn, basket, order, rung)
+        case WantCancel(order=order, reason=reason):
+            put_order(turn, replace(order, cancel_requested_at=turn.now), reason=reason)
+            turn.effects.append(Cancel(tag=order.request.tag, ts=turn.now, reason=reason))
+        case NextWave():
+            put_basket(turn, replace(basket, wave=basket.wave + 1, wave_started_at=None))
+            return True
+        case Completed():
+            _complete(turn, basket)
+        case TimedOut():
+            put_basket(turn, replace(basket, state=BasketState.UNWINDING, reason="not filled in time"))
+            return True
+        case Withdrawn():
+            _withdrawn(turn, basket)
+    return False
+
+
+def _place(turn: Turn, basket: Basket, lines: Sequence[Line]) -> None:
+    trade = turn.desk.book.trade(basket.trade_id)
+    requests = [request for line in lines if (request := _request(turn, basket, line)) is not None]
+    if not requests:
+        return
+    if len(requests) < len(lines) and basket.purpose is Purpose.OPEN:
+        return  # an entry goes whole or waits: its other legs have no price now
+    verdicts = _review_wave(turn, basket, trade, requests)
+    for approved in verdicts:
+        request = approved.request
+        order = Order(
+            request=request,
+            state=OrderState.SENT,
+            sent_at=turn.now,
+            limit_price=request.limit_price,
+            priced_at=turn.now,
+            rung=0,
+        )
+        put_order(turn, order, reason=basket.reason)
+        turn.effects.append(Place(approved=approved))
+    if verdicts and basket.wave_started_at is None:
+        put_basket(turn, replace(basket, wave_started_at=turn.now))
+
+
+def _review_wave(
+    turn: Turn, basket: Basket, trade: Trade, requests: Sequence[OrderRequest]
+) -> tuple[Approved, ...]:
+    if basket.purpose is Purpose.OPEN:
+        verdict = review_orders(turn, trade, requests)
+        if isinstance(verdict, Refused):
+            _refused(turn, trade, verdict)
+            _give_up_late_wave(turn, basket)
+            return ()
+        return verdict
+    approved: list[Approved] = []
+    for request in requests:  # an exit that is refused for one leg still closes the others
+        verdict = review_orders(turn, trade, [request])
+        if isinstance(verdict, Refused):
+            _refused(turn, trade, verdict)
+        else:
+            approved += verdict
+    return tuple(approved)
+
+
+def _give_up_late_wave(turn: Turn, basket: Basket) -> None:
+    # Hedges alone are not a trade: when the shorts are refused the hedges are sold again.
+    put_basket(turn, replace(basket, state=BasketState.UNWINDING, reason="refused by risk"))
+
+
+def _reprice(turn: Turn, basket: Basket, order: Order, rung: int) -> None:
+    line = Line(
+        tag=order.request.tag,
+        contract=order.request.contract,
+        side=order.request.side,
+        quantity=order.request.quantity,
+    )
+    request = _request(turn, basket, line, rung=rung)
+    if request is None:
+        return
+    again = replace(order, rung=rung, priced_at=turn.now)
+    if request.limit_price == order.limit_price:
+        put_order(turn, again, reason="kept")
+        return
+    trade = turn.desk.book.trade(basket.trade_id)
+    # Only what is still open is at stake: what was filled is in the book already.
+    verdict = review_orders(turn, trade, [replace(request, quantity=order.open_quantity)])
+    if isinstance(verdict, Refused):
+        _refused(turn, trade, verdict)
+        if basket.purpose is Purpose.OPEN:
+            _give_up_late_wave(turn, basket)
+        return
+    put_order(turn, replace(again, limit_price=request.limit_price), reason=f"rung {rung}")
+    turn.effects.extend(Modify(approved=approved) for approved in verdict)
+
+
+def _request(turn: Turn, basket: Basket, line: Line, rung: int = 0) -> OrderRequest | None:
+    if turn.market is None:
+        return None
+    tick = turn.rules.contracts.tick(line.contract.underlying, turn.desk.trading_date)
+    quote = quote_of(turn.market, line.contract, tick)
+    if quote is None:
+        return None
+    execution = turn.settings.execution
+    price: Decimal | None = ladder_price(
+        quote,
+        side=line.side,
+        purpose=basket.purpose,
+        urgency=basket.urgency,
+        rung=rung,
+        rung_count=rungs(basket.urgency, turn.cadence_s, execution),
+        tick=tick,
+        settings=execution,
+    )
+    if price is None:
+        return None
+    return OrderRequest(
+        tag=line.tag,
+        trade_id=basket.trade_id,
+        contract=line.contract,
+        side=line.side,
+        quantity=line.quantity,
+        limit_price=price,
+        purpose=basket.purpose,
+        urgency=basket.urgency,
+    )
+
+
+def _refused(turn: Turn, trade: Trade, verdict: Refused) -> None:
+    decide(
+        turn,
+        Decision(
+            ts=turn.now,
+            action=Action.REFUSED,
+            reason=verdict.breaches[0].rule,
+            text=verdict.text,
+            bucket=trade.bucket,
+            trade_id=trade.trade_id,
+            structure=trade.structure,
+            breaches=verdict.breaches,
+        ),
+    )
+
+
+def _complete(turn: Turn, basket: Basket) -> None:
+    put_basket(turn, replace(basket, state=BasketState.DONE))
+    trade = turn.desk.book.trade(basket.trade_id)
+    if basket.purpose is Purpose.OPEN:
+        put_trade(turn, replace(trade, opened_at=turn.now))
+        _move_trade(turn, turn.desk.book.trade(trade.trade_id), TradeState.OPEN, "filled")
+    else:
+        _settle(turn, trade, basket.reason)
+
+
+def _withdrawn(turn: Turn, basket: Basket) -> None:
+    put_basket(turn, replace(basket, state=BasketState.DONE))
+    trade = turn.desk.book.trade(basket.trade_id)
+    _settle(turn, trade, basket.reason)
+
+
+def _settle(turn: Turn, trade: Trade, reason: str) -> None:
+    # Nothing works for this trade any more: it is flat, never was, or still holds something to close.
+    if positions_of(trade.fills):
+        _move_trade(turn, trade, TradeState.CLOSING, reason)
+        if trade.state is not TradeState.CLOSING:
+            code = "basket_flattened"
+            text = f"{trade.trade_id}: {reason}; closing what was filled"
+            turn.effects.append(Alert(ts=turn.now, severity=Severity.WARNING, code=code, text=text))
+        urgency = Urgency.HIGH if turn.desk.flatten_reason else Urgency.MEDIUM
+        _start_exit(turn, trade.trade_id, urgency=urgency, reason=reason)
+        return
+    final = TradeState.CLOSED if trade.fills else TradeState.ABANDONED
+    put_trade(turn, replace(trade, closed_at=turn.now))
+    _move_trade(turn, turn.desk.book.trade(trade.trade_id), final, reason)
+
+
+def _start_exit(turn: Turn, trade_id: str, *, urgency: Urgency, reason: str) -> None:
+    trade = turn.desk.book.trade(trade_id)
+    positions = positions_of(trade.fills)
+    if not positions:
+        return
+    used = {order.request.tag for order in turn.desk.book.orders}
+    prefix = f"VG{turn.desk.session_code}-{trade_id}-X"
+    attempt = 1 + len({tag.removeprefix(prefix).split("-")[0] for tag in used if tag.startswith(prefix)})
+    basket = exit_basket(
+        trade_id,
+        positions,
+        attempt=attempt,
+        urgency=urgency,
+        session_code=turn.desk.session_code,
+        freeze=slice_units(turn, trade),
+        reason=reason,
+    )
+    put_basket(turn, basket)
+
+
+def _move_trade(turn: Turn, trade: Trade, state: TradeState, reason: str) -> None:
+    if trade.state is state:
+        return
+    exit_reason = reason if state is TradeState.CLOSING and not trade.exit_reason else trade.exit_reason
+    put_trade(turn, replace(trade, state=state, exit_reason=exit_reason))
+    turn.records.append(TradeChanged(ts=turn.now, trade_id=trade.trade_id, state=state.value, reason=reason))
+
+
+def _orders_of(turn: Turn, basket: Basket) -> list[Order]:
+    tags = {line.tag for wave in basket.waves for line in wave}
+    return [order for order in turn.desk.book.orders if order.request.tag in tags]

@@ -1,0 +1,154 @@
+"""New trades: one decision per bucket and snapshot, reviewed before anything is planned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from volguard.engine.baskets import put_basket, slice_units
+from volguard.engine.observe import Scene
+from volguard.engine.orders import put_trade
+from volguard.engine.reviewing import bucket_budget, screen_proposal
+from volguard.engine.state import Turn
+from volguard.engine.supervisor import decide
+from volguard.execution.basket import entry_basket
+from volguard.model.book import Bucket, Trade, TradeState
+from volguard.model.decision import Action, Breach, Decision, TradingState
+from volguard.model.event import TradeChanged
+from volguard.model.proposal import Proposal
+from volguard.strategy.propose import ProposalInputs, Wait, propose
+
+
+def seek_entries(turn: Turn, scene: Scene) -> None:
+    """Decide each enabled bucket; a session that may not add risk says so instead."""
+    for bucket in scene.expiries:
+        if turn.desk.trading_state is not TradingState.ACTIVE:
+            _wait_for_state(turn, bucket)
+        elif any(_is_opening(trade, bucket) for trade in turn.desk.book.live_trades):
+            _wait(turn, bucket, Wait(reason="entry_working", text="an entry is being filled", figures={}))
+        else:
+            _seek(turn, scene, bucket)
+
+
+def _seek(turn: Turn, scene: Scene, bucket: Bucket) -> None:
+    if turn.market is None:
+        return
+    settings = turn.settings
+    answer = propose(
+        ProposalInputs(
+            now=turn.now,
+            bucket=bucket,
+            expiry=scene.expiries[bucket],
+            last_entry_at=turn.desk.last_entry_at.get(bucket),
+            view=turn.market,
+            outlook=turn.outlook,
+            budget=bucket_budget(turn, bucket),
+            policy=settings.policy,
+            bucket_policy=settings.buckets[bucket],
+            forecast_settings=settings.forecast,
+            iv_rv_settings=settings.iv_rv,
+            quality_settings=settings.quality,
+            rules=turn.rules,
+        )
+    )
+    if isinstance(answer, Wait):
+        _wait(turn, bucket, answer)
+        return
+    breaches = screen_proposal(turn, answer)
+    if breaches:
+        _refuse(turn, answer, breaches)
+    else:
+        _enter(turn, answer)
+
+
+def _enter(turn: Turn, proposal: Proposal) -> None:
+    desk = turn.desk
+    trade = Trade(
+        trade_id=f"T{len(desk.book.trades) + 1:03d}",
+        bucket=proposal.bucket,
+        structure=proposal.structure,
+        legs=proposal.legs,
+        lots=proposal.lots,
+        lot_size=proposal.lot_size,
+        state=TradeState.OPENING,
+        proposed_at=turn.now,
+        credit_per_unit=proposal.credit_per_unit,
+        max_loss_inr=proposal.max_loss_inr,
+        reserved_inr=proposal.risk_inr,
+    )
+    decide(
+        turn,
+        Decision(
+            ts=turn.now,
+            action=Action.ENTER,
+            reason="approved",
+            text=_describe(proposal),
+            bucket=proposal.bucket,
+            trade_id=trade.trade_id,
+            structure=proposal.structure,
+            figures=proposal.figures,
+            candidates=proposal.candidates,
+        ),
+    )
+    book = replace(turn.desk.book, trades=(*turn.desk.book.trades, trade))
+    last = {**turn.desk.last_entry_at, proposal.bucket: turn.now}
+    turn.desk = replace(turn.desk, book=book, last_entry_at=last)
+    put_trade(turn, trade)
+    turn.records.append(
+        TradeChanged(ts=turn.now, trade_id=trade.trade_id, state=trade.state.value, reason="approved")
+    )
+    basket = entry_basket(
+        trade, session_code=desk.session_code, freeze=slice_units(turn, trade), reason="entry"
+    )
+    put_basket(turn, basket)
+
+
+def _refuse(turn: Turn, proposal: Proposal, breaches: tuple[Breach, ...]) -> None:
+    decide(
+        turn,
+        Decision(
+            ts=turn.now,
+            action=Action.REFUSED,
+            reason=breaches[0].rule,
+            text="; ".join(breach.text for breach in breaches),
+            bucket=proposal.bucket,
+            structure=proposal.structure,
+            figures=proposal.figures,
+            candidates=proposal.candidates,
+            breaches=breaches,
+        ),
+    )
+
+
+def _wait(turn: Turn, bucket: Bucket, wait: Wait) -> None:
+    decide(
+        turn,
+        Decision(
+            ts=turn.now,
+            action=Action.WAIT,
+            reason=wait.reason,
+            text=wait.text,
+            bucket=bucket,
+            figures=wait.figures,
+            candidates=wait.candidates,
+        ),
+    )
+
+
+def _wait_for_state(turn: Turn, bucket: Bucket) -> None:
+    desk = turn.desk
+    causes = ", ".join(desk.degraded_by) or desk.flatten_reason or "healing"
+    reason = f"trading_{desk.trading_state.value.lower()}"
+    text = f"trading state is {desk.trading_state.value} ({causes})"
+    _wait(turn, bucket, Wait(reason=reason, text=text, figures={"quality": desk.quality}))
+
+
+def _is_opening(trade: Trade, bucket: Bucket) -> bool:
+    return trade.bucket is bucket and trade.state is TradeState.OPENING
+
+
+def _describe(proposal: Proposal) -> str:
+    strikes = "/".join(str(leg.contract.strike) for leg in proposal.legs)
+    return (
+        f"{proposal.structure.value} {proposal.expiry.isoformat()} {strikes}, {proposal.lots} lots of "
+        f"{proposal.lot_size}, credit {proposal.credit_per_unit:.2f} a unit, risk {proposal.risk_inr:.2f}"
+    )

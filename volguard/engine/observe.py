@@ -1,0 +1,164 @@
+"""From a snapshot to what the rest of the step reads: view, levels, quality, and what the day is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from volguard.engine.state import Turn
+from volguard.engine.supervisor import degrade, recover
+from volguard.measure.market_view import AtTheMoney, at_the_money, reference_level, view_market
+from volguard.measure.quality import data_quality, flag_counts
+from volguard.measure.touch import ClosingMark, closing_mark
+from volguard.model.book import ZERO, Bucket, Trade, positions_of
+from volguard.model.decision import FigureValue
+from volguard.model.event import MarketSeen
+from volguard.model.market import ChainSnapshot
+from volguard.model.units import figure
+from volguard.strategy.select import choose_expiry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What one snapshot says: expiry and level per bucket, closing mark per live trade."""
+
+    expiries: Mapping[Bucket, date | None]
+    levels: Mapping[Bucket, AtTheMoney | None]
+    marks: Mapping[str, ClosingMark | None]
+    pnl_net_inr: Decimal | None
+    marks_confirmed: bool
+
+
+def observe(turn: Turn, snapshot: ChainSnapshot) -> Scene:
+    """Take in a snapshot: the view, quality, causes of worry, marks."""
+    previous = turn.market
+    view = view_market(
+        snapshot,
+        previous,
+        trading_date=turn.desk.trading_date,
+        cadence_s=turn.cadence_s,
+        rules=turn.rules,
+        settings=turn.settings.flags,
+    )
+    turn.market = view
+    expiries = bucket_expiries(turn)
+    levels = {
+        bucket: at_the_money(view, expiry) if expiry is not None else None
+        for bucket, expiry in expiries.items()
+    }
+    held = [position.contract for position in turn.desk.book.positions]
+    quality = data_quality(
+        view, [level for level in levels.values() if level is not None], held, turn.settings.quality
+    )
+    marks = {trade.trade_id: _mark(turn, trade) for trade in turn.desk.book.live_trades}
+    pnl = _pnl_net_inr(turn, marks)
+    turn.desk = replace(
+        turn.desk,
+        last_snapshot_at=snapshot.ts,
+        snapshots=turn.desk.snapshots + 1,
+        quality=quality.value,
+        pnl_net_inr=pnl,
+    )
+    _judge_feed(turn, unmarked=sum(mark is None for mark in marks.values()))
+    _note(turn, levels, gap_s=(snapshot.ts - previous.ts).total_seconds() if previous else None)
+    confirmed = all(mark is not None and mark.is_confirmed_price for mark in marks.values())
+    return Scene(
+        expiries=expiries,
+        levels=levels,
+        marks=marks,
+        pnl_net_inr=pnl,
+        marks_confirmed=confirmed and not view.after_gap and quality.value >= _quality_min(turn),
+    )
+
+
+def bucket_expiries(turn: Turn) -> dict[Bucket, date | None]:
+    """Expiry of each enabled bucket; the weekly bucket skips what the monthly one would hold."""
+    view = turn.market
+    if view is None:
+        return {}
+    contracts, underlying = turn.rules.contracts, view.listing.underlying
+    listed = tuple((day, contracts.is_monthly(underlying, day)) for day in view.listing.expiries[:8])
+    chosen: dict[Bucket, date | None] = {}
+    taken: frozenset[date] = frozenset()
+    # Monthly first, so that in a month-end week both do not sell the same expiry.
+    for bucket in (Bucket.MONTHLY, Bucket.WEEKLY, Bucket.INTRADAY):
+        policy = turn.settings.buckets.get(bucket)
+        if policy is None or not policy.is_enabled:
+            continue
+        expiry = choose_expiry(listed, turn.desk.trading_date, policy, taken)
+        chosen[bucket] = expiry
+        if bucket is Bucket.MONTHLY:
+            held = _held_expiries(turn, bucket)
+            taken = held | ({expiry} if expiry is not None else frozenset())
+    return {bucket: chosen[bucket] for bucket in Bucket if bucket in chosen}
+
+
+def _held_expiries(turn: Turn, bucket: Bucket) -> frozenset[date]:
+    return frozenset(
+        trade.legs[0].contract.expiry for trade in turn.desk.book.live_trades if trade.bucket is bucket
+    )
+
+
+def _mark(turn: Turn, trade: Trade) -> ClosingMark | None:
+    if turn.market is None:
+        return None
+    tick = turn.rules.contracts.tick(turn.market.listing.underlying, turn.desk.trading_date)
+    return closing_mark(turn.market, positions_of(trade.fills), tick)
+
+
+def _pnl_net_inr(turn: Turn, marks: Mapping[str, ClosingMark | None]) -> Decimal | None:
+    total = ZERO
+    for trade in turn.desk.book.trades:
+        total += trade.cash_inr - trade.charges_inr
+        if trade.state.is_live:
+            mark = marks[trade.trade_id]
+            if mark is None:
+                return None
+            total += mark.value_inr
+    return total
+
+
+def _judge_feed(turn: Turn, *, unmarked: int) -> None:
+    view, quality = turn.market, turn.desk.quality or 0.0
+    causes: set[str] = set()
+    if view is not None and view.after_gap:
+        causes.add("feed_gap")
+        degrade(turn, "feed_gap", "first snapshot after a gap in the feed")
+    if quality < _quality_min(turn):
+        causes.add("data_quality")
+        degrade(turn, "data_quality", f"data quality is {quality:.3f}, limit {_quality_min(turn):.3f}")
+    if unmarked:
+        causes.add("unmarkable")
+        degrade(turn, "unmarkable", f"{unmarked} open trades cannot be closed at a quoted price")
+    recover(turn, frozenset(causes))
+
+
+def _quality_min(turn: Turn) -> float:
+    return turn.settings.limits.quality_new_trades_min
+
+
+def _note(turn: Turn, levels: Mapping[Bucket, AtTheMoney | None], *, gap_s: float | None) -> None:
+    view, desk = turn.market, turn.desk
+    if view is None:
+        return
+    level, origin = reference_level(view)
+    forecast = turn.outlook.forecast
+    figures: dict[str, FigureValue] = {
+        "reference_level": figure(level) if level is not None else None,
+        "reference_origin": origin,
+        "vix": view.snapshot.vix,
+        "forecast_vol": figure(forecast.volatility) if forecast is not None else None,
+        "pnl_net_inr": float(desk.pnl_net_inr) if desk.pnl_net_inr is not None else None,
+        "rows": len(view.listing),
+    }
+    for bucket, at in levels.items():
+        figures[f"atm_iv_{bucket.value.lower()}"] = figure(at.sigma) if at is not None else None
+    counts = flag_counts(view)
+    figures["missing_bid"] = counts.pop("no_bid")
+    figures["missing_ask"] = counts.pop("no_ask")
+    figures |= counts
+    if view.after_gap and gap_s is not None:
+        figures["gap_s"] = figure(gap_s)
+    turn.records.append(MarketSeen(ts=turn.now, quality=desk.quality or 0.0, figures=figures))

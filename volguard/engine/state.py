@@ -1,0 +1,125 @@
+"""What the engine knows: the desk (kept across restarts), the market and the outlook (made again)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from volguard.execution.basket import Basket
+from volguard.execution.settings import ExecutionSettings
+from volguard.measure.market_view import MarketView
+from volguard.measure.quality import QualitySettings
+from volguard.model.book import Book, Bucket
+from volguard.model.decision import Phase, SafetyLevel, TradingState
+from volguard.model.event import Effect, Record
+from volguard.model.market import SourceInfo
+from volguard.nse.rules import Rules
+from volguard.pricing.quote_flags import FlagSettings
+from volguard.risk.limits import BucketLimits, Limits
+from volguard.risk.stops import StopState
+from volguard.strategy.policy import BucketPolicy, Policy
+from volguard.volatility.forecast import ForecastSettings
+from volguard.volatility.iv_rv import IvRvSettings
+from volguard.volatility.outlook import NO_OUTLOOK, Outlook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Every setting that a decision can depend on."""
+
+    account_inr: Decimal
+    policy: Policy
+    buckets: Mapping[Bucket, BucketPolicy]
+    limits: Limits
+    bucket_limits: Mapping[Bucket, BucketLimits]
+    execution: ExecutionSettings
+    flags: FlagSettings
+    quality: QualitySettings
+    forecast: ForecastSettings
+    iv_rv: IvRvSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """An exit rule that holds and waits to be seen again."""
+
+    trade_id: str
+    rule: str
+    first_at: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """All that a restart must bring back; every field is plain data."""
+
+    session_id: str
+    session_code: str  # short, the middle of every tag
+    phase: Phase
+    trading_date: date
+    source: SourceInfo
+    now: datetime
+    account_inr: Decimal
+    trading_state: TradingState = TradingState.BOOTING
+    safety_level: SafetyLevel = SafetyLevel.NORMAL
+    effective_phase: Phase = Phase.SHADOW
+    degraded_by: tuple[str, ...] = ()
+    clean_since: datetime | None = None
+    kill_switch: bool = False
+    failed: bool = False  # a step raised: halted until the operator's word
+    stops: StopState = field(default_factory=StopState)
+    flatten_reason: str = ""
+    book: Book = field(default_factory=Book)
+    baskets: tuple[Basket, ...] = ()
+    confirmations: tuple[Confirmation, ...] = ()
+    last_entry_at: Mapping[Bucket, datetime] = field(default_factory=dict)
+    last_snapshot_at: datetime | None = None
+    quality: float | None = None
+    pnl_net_inr: Decimal | None = None
+    snapshots: int = 0
+    decisions: int = 0
+    reviews: int = 0
+    fill_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class State:
+    """The engine's whole state; `desk` is None until the session's first event."""
+
+    desk: Desk | None = None
+    market: MarketView | None = None
+    outlook: Outlook = NO_OUTLOOK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Step:
+    """What one event caused: the next state, what to note, what to send."""
+
+    state: State
+    records: tuple[Record, ...]
+    effects: tuple[Effect, ...]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Turn:
+    """One step in the making; lives inside `Engine.step` and nowhere else."""
+
+    desk: Desk
+    market: MarketView | None
+    outlook: Outlook
+    settings: EngineSettings
+    rules: Rules
+    records: list[Record] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+
+    @property
+    def now(self) -> datetime:
+        """Event time of this step."""
+        return self.desk.now
+
+    @property
+    def cadence_s(self) -> float:
+        """Seconds between snapshots of the source."""
+        return self.desk.source.capabilities.cadence_s

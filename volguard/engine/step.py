@@ -1,0 +1,163 @@
+"""The engine: one pure step per event. What it returns is all that happens."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime
+
+from volguard.engine.baskets import drive, unwind_entries
+from volguard.engine.entries import seek_entries
+from volguard.engine.exits import seek_exits
+from volguard.engine.observe import observe
+from volguard.engine.orders import on_fill, on_update
+from volguard.engine.state import Desk, EngineSettings, State, Step, Turn
+from volguard.engine.supervisor import (
+    Word,
+    apply_stops,
+    cap_phase,
+    degrade,
+    halt,
+    move,
+    start_flatten,
+)
+from volguard.model.errors import InvariantBroken
+from volguard.model.event import (
+    Alert,
+    Event,
+    FeedGap,
+    HistoryLoaded,
+    KillSwitchSeen,
+    MarketSnapshot,
+    OperatorCommand,
+    OperatorSpoke,
+    OrderFilled,
+    OrderUpdated,
+    SessionEnded,
+    SessionResumed,
+    SessionStarted,
+    Severity,
+    StepFailed,
+)
+from volguard.nse.rules import Rules
+from volguard.volatility.outlook import make_outlook
+
+
+class Engine:
+    """Settings and rules, and the step function over them; holds no state of a session."""
+
+    def __init__(self, settings: EngineSettings, rules: Rules) -> None:
+        self.settings = settings
+        self.rules = rules
+
+    def step(self, state: State, event: Event) -> Step:
+        """The next state and what to note and send. Raises InvariantBroken when the book does not add up."""
+        desk = self._desk_for(state, event)
+        turn = Turn(
+            desk=replace(desk, now=event.ts),
+            market=state.market,
+            outlook=state.outlook,
+            settings=self.settings,
+            rules=self.rules,
+        )
+        _take(turn, event)
+        return Step(
+            state=State(desk=turn.desk, market=turn.market, outlook=turn.outlook),
+            records=tuple(turn.records),
+            effects=tuple(turn.effects),
+        )
+
+    def failed(self, state: State, event: Event, error: str) -> Step:
+        """The step taken instead of one that raised: nothing changes but that trading is halted."""
+        record = StepFailed(ts=event.ts, error=error)
+        if state.desk is None:
+            return Step(state=state, records=(record,), effects=())
+        turn = Turn(
+            desk=replace(state.desk, now=event.ts, failed=True),
+            market=state.market,
+            outlook=state.outlook,
+            settings=self.settings,
+            rules=self.rules,
+        )
+        turn.records.append(record)
+        halt(turn, "step_failed", error)
+        return Step(
+            state=State(desk=turn.desk, market=turn.market, outlook=turn.outlook),
+            records=tuple(turn.records),
+            effects=tuple(turn.effects),
+        )
+
+    def _desk_for(self, state: State, event: Event) -> Desk:
+        if isinstance(event, SessionStarted):
+            if state.desk is not None:
+                raise InvariantBroken(f"session {state.desk.session_id} is already running")
+            return Desk(
+                session_id=event.session_id,
+                session_code=hashlib.blake2b(event.session_id.encode(), digest_size=4).hexdigest(),
+                phase=event.phase,
+                trading_date=event.trading_date,
+                source=event.source,
+                now=event.ts,
+                account_inr=self.settings.account_inr,
+            )
+        if state.desk is None:
+            raise InvariantBroken("the first event of a session must be its start")
+        return state.desk
+
+
+def _take(turn: Turn, event: Event) -> None:
+    match event:
+        case SessionStarted():
+            # An empty book of our own needs no broker to agree with.
+            move(turn, Word.RESTORED, "a new session starts with an empty book")
+            move(turn, Word.AGREED, "paper book agrees by construction")
+        case SessionResumed() | SessionEnded():
+            pass
+        case HistoryLoaded(index=index, vix=vix):
+            sessions = turn.settings.iv_rv.history_sessions
+            turn.outlook = make_outlook(index, vix, turn.settings.forecast, sessions=sessions)
+        case MarketSnapshot():
+            _on_snapshot(turn, event)
+        case FeedGap(last_ts=last_ts):
+            degrade(turn, "feed_gap", _silence(last_ts, event.ts))
+        case OrderUpdated():
+            on_update(turn, event)
+            drive(turn, is_fresh=False)
+        case OrderFilled():
+            on_fill(turn, event)
+            drive(turn, is_fresh=False)
+        case KillSwitchSeen(present=present):
+            _on_kill_switch(turn, present=present)
+        case OperatorSpoke(command=command, text=text):
+            if command is OperatorCommand.FLATTEN:
+                start_flatten(turn, "operator", text or "the operator asked to flatten")
+
+
+def _on_snapshot(turn: Turn, event: MarketSnapshot) -> None:
+    last = turn.desk.last_snapshot_at
+    if last is not None and event.ts <= last:
+        raise InvariantBroken(f"snapshot of {event.ts.isoformat()} is not later than {last.isoformat()}")
+    scene = observe(turn, event.snapshot)
+    apply_stops(turn, scene.pnl_net_inr, marks_confirmed=scene.marks_confirmed)
+    cap_phase(turn)
+    seek_exits(turn, scene)
+    seek_entries(turn, scene)
+    drive(turn, is_fresh=True)
+
+
+def _on_kill_switch(turn: Turn, *, present: bool) -> None:
+    turn.desk = replace(turn.desk, kill_switch=present)
+    if not present:
+        text = "the kill-switch file is gone; trading stays halted until the operator restarts it"
+        turn.effects.append(Alert(ts=turn.now, severity=Severity.INFO, code="kill_switch_gone", text=text))
+        return
+    halt(turn, "kill_switch", "the kill-switch file is present")
+    if turn.settings.limits.kill_switch_flattens:
+        start_flatten(turn, "kill_switch", "the kill switch squares off, as configured")
+        return
+    unwind_entries(turn, reason="kill_switch")
+    drive(turn, is_fresh=False)
+
+
+def _silence(last_ts: datetime, now: datetime) -> str:
+    return f"no snapshot for {(now - last_ts).total_seconds():.0f} s since {last_ts:%H:%M:%S}"

@@ -1,0 +1,31 @@
+"""Settings of execution; patience in seconds of event time, bounds as shares of mid or in ticks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionSettings:
+    """How long to wait at a price, and how far from mid an order may go."""
+
+    patience_low_s: float
+    patience_medium_s: float
+    patience_high_s: float
+    basket_timeout_s: float
+    partial_fill_timeout_s: float
+    entry_slippage_share: float
+    entry_slippage_ticks: int
+    exit_slippage_share: float
+    exit_slippage_ticks: int
+    band_share: float  # exchange's limit-price protection above band_switch_inr
+    band_inr: float  # below it
+    band_switch_inr: float
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if name != "partial_fill_timeout_s" and value <= 0:
+                raise ValueError(f"{name} was {value}, must be above 0")
+        if self.partial_fill_timeout_s < 0:
+            raise ValueError(f"partial_fill_timeout_s was {self.partial_fill_timeout_s}, must be 0 or more")

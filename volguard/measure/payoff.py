@@ -1,0 +1,112 @@
+"""What a structure pays at expiry, and what that is worth under the forecast (measure P).
+
+Prices in index points per unit. P: a martingale around the forward whose log level has the forecast's
+variance to expiry and Student-t tails.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from volguard.model.book import Leg
+from volguard.model.instrument import OptionType, Side
+from volguard.model.market import FloatArray
+
+GRID_SIGMAS: Final = 14.0
+GRID_POINTS: Final = 2801
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LevelDensity:
+    """Levels of the index at expiry and their probabilities, both of shape (points,)."""
+
+    levels: FloatArray
+    probability: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedPayoff:
+    """Under P, per unit and undiscounted: expected payoff of the legs, and the probability of a profit."""
+
+    expected_points: float
+    probability_of_profit: float
+
+
+def payoff_at(legs: Sequence[Leg], levels: FloatArray) -> FloatArray:
+    """Points per unit that the legs pay at each final level (shorts negative), without premium."""
+    total = np.zeros_like(levels)
+    for leg in legs:
+        strike = float(leg.contract.strike)
+        intrinsic = levels - strike if leg.contract.option_type is OptionType.CALL else strike - levels
+        total += leg.side.sign * np.maximum(intrinsic, 0.0)
+    return total
+
+
+def max_loss_points(legs: Sequence[Leg], credit: float) -> float | None:
+    """Worst loss per unit at expiry given the credit received; None when it is not bounded."""
+    calls = sum(leg.side.sign for leg in legs if leg.contract.option_type is OptionType.CALL)
+    if calls < 0:
+        return None
+    # Piecewise linear: the worst level is at a strike, at zero or (calls never net short) far up.
+    strikes = np.array([0.0, *sorted(float(leg.contract.strike) for leg in legs)])
+    return float(-(payoff_at(legs, strikes) + credit).min())
+
+
+def breakevens(legs: Sequence[Leg], credit: float) -> tuple[float, ...]:
+    """Levels at which the structure neither makes nor loses at expiry, before costs, ascending."""
+    strikes = sorted({float(leg.contract.strike) for leg in legs})
+    knots = np.array([0.0, *strikes, 2.0 * strikes[-1]])
+    pnl = payoff_at(legs, knots) + credit
+    points: list[float] = []
+    for left, right, low, high in zip(knots[:-1], knots[1:], pnl[:-1], pnl[1:], strict=True):
+        if low == 0.0 or (low < 0) == (high < 0) or high == low:
+            continue
+        points.append(float(left + (right - left) * (0.0 - low) / (high - low)))
+    return tuple(points)
+
+
+def forecast_density(forward: float, variance: float, dof: float) -> LevelDensity:
+    """P at expiry: E[level] = forward, variance of the standardised log level as given, t tails of `dof`.
+
+    Tails end at 14 standard deviations: a Student-t has no exponential moment, a market has a floor.
+    """
+    shape, probability = _standard_t(dof)
+    growth = np.exp(math.sqrt(variance) * shape)
+    return LevelDensity(levels=forward * growth / float(growth @ probability), probability=probability)
+
+
+def expected_payoff(legs: Sequence[Leg], credit: float, density: LevelDensity) -> ExpectedPayoff:
+    """Expected payoff under a density and the chance that credit plus payoff is above zero."""
+    paid = payoff_at(legs, density.levels)
+    return ExpectedPayoff(
+        expected_points=float(paid @ density.probability),
+        probability_of_profit=float(density.probability[paid + credit > 0].sum()),
+    )
+
+
+def short_legs(legs: Sequence[Leg]) -> tuple[Leg, ...]:
+    """Legs that were sold."""
+    return tuple(leg for leg in legs if leg.side is Side.SELL)
+
+
+def long_legs(legs: Sequence[Leg]) -> tuple[Leg, ...]:
+    """Legs that were bought."""
+    return tuple(leg for leg in legs if leg.side is Side.BUY)
+
+
+@lru_cache(maxsize=8)
+def _standard_t(dof: float) -> tuple[FloatArray, FloatArray]:
+    shape = np.linspace(-GRID_SIGMAS, GRID_SIGMAS, GRID_POINTS)
+    # Student (1908); scaled so that the truncated grid itself has variance one.
+    weight = (1.0 + shape**2 / (dof - 2.0)) ** (-(dof + 1.0) / 2.0)
+    probability = weight / weight.sum()
+    shape = shape / math.sqrt(float(probability @ shape**2))
+    shape.setflags(write=False)
+    probability.setflags(write=False)
+    return shape, probability

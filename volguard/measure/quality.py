@@ -1,0 +1,154 @@
+"""Data quality in [0, 1] over the tradable set, and how far each leg's Greeks can be believed.
+
+Tradable set: the expiries of the buckets, strikes within a few expected moves, every leg held.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import numpy as np
+
+from volguard.measure.market_view import AtTheMoney, MarketView
+from volguard.model.instrument import OptionContract
+from volguard.model.market import BoolArray
+from volguard.model.units import figure
+from volguard.pricing.quote_flags import ARBITRAGE, QuoteFlag
+
+WEIGHTS: Final = {"coverage": 0.30, "freshness": 0.25, "spread": 0.20, "arbitrage": 0.15, "parity": 0.10}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualitySettings:
+    """`expected_moves` bounds the tradable set; `held_leg_cap` caps a book with an unquoted leg."""
+
+    expected_moves: float
+    held_leg_cap: float
+    vendor_divergence_max: float
+
+    def __post_init__(self) -> None:
+        if self.expected_moves <= 0:
+            raise ValueError(f"expected_moves was {self.expected_moves}, must be above 0")
+        if not 0 <= self.held_leg_cap <= 1:
+            raise ValueError(f"held_leg_cap was {self.held_leg_cap}, must be in [0, 1]")
+        if self.vendor_divergence_max <= 0:
+            raise ValueError(f"vendor_divergence_max was {self.vendor_divergence_max}, must be above 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """The figure and its parts, each a share in [0, 1]; `rows` is the size of the tradable set."""
+
+    value: float
+    coverage: float
+    freshness: float
+    spread: float
+    arbitrage: float
+    parity: float
+    rows: int
+    held_unquoted: int
+
+
+NO_QUALITY: Final = Quality(
+    value=0.0, coverage=0.0, freshness=0.0, spread=0.0, arbitrage=0.0, parity=0.0, rows=0, held_unquoted=0
+)
+
+
+def data_quality(
+    view: MarketView,
+    levels: Sequence[AtTheMoney],
+    held: Sequence[OptionContract],
+    settings: QualitySettings,
+) -> Quality:
+    """Quality of one snapshot; 0 when the tradable set is empty. `levels`: one per bucket expiry."""
+    chosen = tradable_rows(view, levels, held, settings.expected_moves)
+    count = int(np.count_nonzero(chosen))
+    if not count:
+        return NO_QUALITY
+    flags = view.flags[chosen]
+    missing = (flags & (QuoteFlag.NO_BID | QuoteFlag.NO_ASK)) != 0
+    quoted = max(count - int(np.count_nonzero(missing)), 1)
+    parts = {
+        "coverage": 1.0 - float(np.count_nonzero(missing)) / count,
+        # After a hole nothing shows yet that the feed is alive again.
+        "freshness": 0.0 if view.after_gap else _share_without(flags, QuoteFlag.STALE, count),
+        "spread": max(0.0, _share_without(flags, QuoteFlag.WIDE, quoted)),
+        "arbitrage": _share_without(flags, ARBITRAGE | QuoteFlag.JUMP, count),
+        "parity": _share_without(flags, QuoteFlag.PARITY, count),
+    }
+    value = sum(WEIGHTS[name] * share for name, share in parts.items())
+    unquoted = sum(not _is_quoted(view, contract) for contract in held)
+    if unquoted:
+        value = min(value, settings.held_leg_cap)
+    return Quality(value=figure(value), rows=count, held_unquoted=unquoted, **parts)
+
+
+def tradable_rows(
+    view: MarketView, levels: Sequence[AtTheMoney], held: Sequence[OptionContract], expected_moves: float
+) -> BoolArray:
+    """Which rows could be traded or are held, shape (rows,)."""
+    chosen = np.zeros(len(view.listing), dtype=np.bool_)
+    for level in levels:
+        rows = view.listing.rows_of(level.expiry)
+        reach = expected_moves * level.straddle
+        chosen[rows] |= np.abs(view.listing.strike[rows] - level.forward) <= reach
+    for contract in held:
+        row = view.row(contract)
+        if row is not None:
+            chosen[row] = True
+    return chosen
+
+
+def greek_confidence(
+    view: MarketView, expiry: date, contracts: Sequence[OptionContract], settings: QualitySettings
+) -> float:
+    """Least confidence in [0, 1] of the legs: the vendor's volatility against ours, basis cancelled.
+
+    The basis is the vega-weighted mean difference over out-of-the-money rows of the expiry. A divergence of
+    `vendor_divergence_max` gives 0.5, twice that 0. No vendor figure is no witness, not a divergence.
+    """
+    rows = view.listing.rows_of(expiry)
+    ours, theirs = view.sigma[rows], view.snapshot.vendor_iv[rows]
+    strike, forward = view.listing.strike[rows], view.forward[rows]
+    is_otm = np.where(view.listing.is_call[rows], strike >= forward, strike < forward)
+    witness = is_otm & np.isfinite(ours) & np.isfinite(theirs)
+    vega = np.where(witness, view.greeks.vega_per_pt[rows], 0.0)
+    total = float(vega.sum())
+    if not total > 0.0:
+        return 1.0
+    basis = float((vega * np.where(witness, theirs - ours, 0.0)).sum()) / total
+    return min((_leg_confidence(view, contract, basis, settings) for contract in contracts), default=1.0)
+
+
+def _leg_confidence(
+    view: MarketView, contract: OptionContract, basis: float, settings: QualitySettings
+) -> float:
+    row = view.row(contract)
+    if row is None or not math.isfinite(view.sigma[row]):
+        return 0.0
+    confidence = 1.0
+    vendor = float(view.snapshot.vendor_iv[row])
+    if math.isfinite(vendor):
+        divergence = abs(vendor - basis - float(view.sigma[row])) / float(view.sigma[row])
+        confidence = max(0.0, 1.0 - 0.5 * divergence / settings.vendor_divergence_max)
+    if view.flags[row] & QuoteFlag.STALE:
+        confidence *= 0.5
+    return figure(confidence)
+
+
+def _is_quoted(view: MarketView, contract: OptionContract) -> bool:
+    row = view.row(contract)
+    return row is not None and math.isfinite(view.mid[row])
+
+
+def _share_without(flags: np.ndarray, flag: QuoteFlag, count: int) -> float:
+    return 1.0 - float(np.count_nonzero(flags & flag)) / count
+
+
+def flag_counts(view: MarketView) -> dict[str, int]:
+    """How many rows of the whole chain carry each flag, by lower-case name."""
+    return {str(flag.name).lower(): int(np.count_nonzero(view.flags & flag)) for flag in QuoteFlag}

@@ -1,0 +1,163 @@
+"""Why an order was sent, or a trade was not made: the story of one tag, from the journal alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from volguard.adapters.journal_reader import JournalReader
+from volguard.model.book import Bucket
+from volguard.model.errors import UsageError
+
+SCHEMA: Final = "volguard.why/1"
+KINDS: Final = (
+    "DecisionMade",
+    "Place",
+    "Modify",
+    "Cancel",
+    "OrderChanged",
+    "FillBooked",
+    "TradeChanged",
+)
+
+
+def explain(journal: Path, tag: str) -> dict[str, Any]:
+    """The document behind `volguard why`. Raises UsageError when the journal knows nothing of the tag."""
+    with JournalReader.open(journal) as reader:
+        rows = [(row.seq, row.kind, json.loads(row.body)) for row in reader.rows(kinds=KINDS)]
+    bucket, _, clock = tag.upper().partition("@")
+    if bucket in {b.value for b in Bucket}:
+        return _of_bucket(journal, rows, bucket, clock)
+    trade_id = _trade_of(rows, tag)
+    if trade_id is None:
+        hint = "give an order's tag, a trade such as T001, or a bucket such as WEEKLY@10:15"
+        raise UsageError(f"journal {journal} knows nothing of {tag}", hint=hint)
+    only = None if tag == trade_id else tag
+    return _of_trade(journal, rows, trade_id, only)
+
+
+def explanation_lines(found: dict[str, Any]) -> Iterator[str]:
+    """The document as a screen of text."""
+    yield f"{found['tag']} in {found['journal']}"
+    for decision in found["decisions"]:
+        yield from _decision_lines(decision)
+    for title in ("orders", "fills", "trade_states"):
+        if found[title]:
+            yield title.replace("_", " ")
+            yield from (f"  {_flat(item)}" for item in found[title])
+    if found["charges_inr"] is not None:
+        yield f"charges {found['charges_inr']}"
+
+
+def _of_bucket(journal: Path, rows: list[tuple[int, str, Any]], bucket: str, clock: str) -> dict[str, Any]:
+    last = None
+    for seq, kind, body in rows:
+        if kind != "DecisionMade" or body["decision"]["bucket"] != bucket:
+            continue
+        if clock and body["decision"]["ts"][11 : 11 + len(clock)] > clock:
+            break
+        last = {"seq": seq, **body["decision"]}
+    if last is None:
+        raise UsageError(f"journal {journal} has no decision of {bucket} up to {clock or 'its end'}")
+    tag = f"{bucket}@{clock}" if clock else bucket
+    return _document(journal, tag, [last], [], [], [])
+
+
+def _of_trade(
+    journal: Path, rows: list[tuple[int, str, Any]], trade_id: str, only: str | None
+) -> dict[str, Any]:
+    decisions, orders, fills, states = [], [], [], []
+    tags = {body["approved"]["request"]["tag"] for _, kind, body in rows if _places(kind, body, trade_id)}
+    wanted = {only} if only is not None else tags
+    for seq, kind, body in rows:
+        if kind == "DecisionMade" and body["decision"]["trade_id"] == trade_id:
+            decisions.append({"seq": seq, **body["decision"]})
+        elif kind in ("Place", "Modify") and body["approved"]["request"]["tag"] in wanted:
+            orders.append({"seq": seq, "what": kind, **_approval(body["approved"])})
+        elif kind in ("OrderChanged", "Cancel") and body["tag"] in wanted:
+            orders.append({"seq": seq, "what": kind, **body})
+        elif kind == "FillBooked" and body["fill"]["tag"] in wanted:
+            fills.append({"seq": seq, **body["fill"]})
+        elif kind == "TradeChanged" and body["trade_id"] == trade_id:
+            states.append({"seq": seq, **body})
+    return _document(journal, only or trade_id, decisions, orders, fills, states)
+
+
+def _document(
+    journal: Path,
+    tag: str,
+    decisions: list[Any],
+    orders: list[Any],
+    fills: list[Any],
+    states: list[Any],
+) -> dict[str, Any]:
+    from decimal import Decimal
+
+    from volguard.model.units import money_text
+
+    charges = sum((Decimal(fill["charges_inr"]) for fill in fills), Decimal(0))
+    return {
+        "schema": SCHEMA,
+        "journal": str(journal),
+        "tag": tag,
+        "decisions": decisions,
+        "orders": orders,
+        "fills": fills,
+        "trade_states": states,
+        "charges_inr": money_text(charges) if fills else None,
+    }
+
+
+def _trade_of(rows: list[tuple[int, str, Any]], tag: str) -> str | None:
+    for _, kind, body in rows:
+        if kind == "DecisionMade" and body["decision"]["trade_id"] == tag:
+            return tag
+        if kind == "Place" and body["approved"]["request"]["tag"] == tag:
+            trade_id: str = body["approved"]["request"]["trade_id"]
+            return trade_id
+    return None
+
+
+def _places(kind: str, body: Any, trade_id: str) -> bool:
+    return kind == "Place" and body["approved"]["request"]["trade_id"] == trade_id
+
+
+def _approval(approved: Any) -> dict[str, Any]:
+    request = approved["request"]
+    contract = request["contract"]
+    return {
+        "tag": request["tag"],
+        "side": request["side"],
+        "quantity": request["quantity"],
+        "contract": f"{contract['expiry']} {contract['strike']} {contract['option_type']}",
+        "limit_price": request["limit_price"],
+        "approved_at": approved["approved_at"],
+        "valid_until": approved["valid_until"],
+        "review": approved["review_sequence"],
+        "quotes": approved["quote_digest"],
+    }
+
+
+def _decision_lines(decision: Any) -> Iterator[str]:
+    yield f"{decision['ts']} {decision['action']} {decision['reason']}: {decision['text']}"
+    for key, value in decision["figures"].items():
+        yield f"    {key} = {'not available' if value is None else value}"
+    for breach in decision["breaches"]:
+        yield f"  refused by {breach['rule']}: {breach['text']}"
+    for candidate in decision["candidates"]:
+        strikes = "/".join(str(strike) for strike in candidate["strikes"])
+        verdict = candidate["refusal"] or "may be traded"
+        yield f"  candidate {candidate['structure']} {strikes} {candidate['lots']} lots: {verdict}"
+        yield f"    {_flat(candidate['figures'])}"
+
+
+def _flat(item: Any) -> str:
+    return ", ".join(f"{key} {_value(value)}" for key, value in item.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(str(part) for part in value.values())
+    return "n/a" if value is None else str(value)

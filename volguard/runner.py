@@ -1,0 +1,214 @@
+"""The loop: every event is journaled, stepped, committed, and only then acted on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from volguard.engine.state import State, Step
+from volguard.engine.step import Engine
+from volguard.model.errors import JournalWriteFailed, LockHeld
+from volguard.model.event import (
+    Alert,
+    Cancel,
+    Effect,
+    Event,
+    FeedGap,
+    HistoryLoaded,
+    KillSwitchSeen,
+    MarketSnapshot,
+    Modify,
+    OperatorSpoke,
+    OrderFilled,
+    OrderUpdated,
+    Place,
+    SessionEnded,
+    SessionStarted,
+)
+from volguard.model.market import ChainSnapshot
+from volguard.ports import Alerts, Broker, Clock, Journal, MarketData
+
+# Events that came from outside and would be lost with the power; the market can be asked for again.
+DURABLE_EVENTS = (
+    SessionStarted,
+    HistoryLoaded,
+    OrderUpdated,
+    OrderFilled,
+    OperatorSpoke,
+    KillSwitchSeen,
+    SessionEnded,
+)
+
+
+class Exchange(Broker, Protocol):
+    """A broker in this process whose answers are fetched in event time."""
+
+    def due(self, until: datetime) -> Iterator[OrderUpdated]:
+        """Answers up to a moment, oldest first."""
+        ...
+
+    def fills_at(self, snapshot: ChainSnapshot) -> Iterator[OrderFilled]:
+        """Executions that a snapshot makes."""
+        ...
+
+    def close(self, ts: datetime) -> Iterator[OrderUpdated]:
+        """Ends of all resting orders at the session's close."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast events are taken: `speed` times market time, None as fast as possible."""
+
+    speed: float | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What a run leaves behind besides its journal."""
+
+    state: State
+    end_reason: str
+    step_ms: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What the runner looks at between events: the operator's wish to stop and the kill-switch file."""
+
+    stop_requested: Callable[[], bool]
+    kill_switch_present: Callable[[], bool]
+
+
+class Runner:
+    """Runs one session over one source; owns the state, alone."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        journal: Journal,
+        source: MarketData,
+        exchange: Exchange,
+        alerts: Alerts,
+        clock: Clock,
+        watch: Watch,
+        pace: Pace,
+        checkpoint_s: float,
+        gap_cadences: float,
+        show: Callable[[State, Step], None],
+    ) -> None:
+        self._engine = engine
+        self._journal = journal
+        self._source = source
+        self._exchange = exchange
+        self._alerts = alerts
+        self._clock = clock
+        self._watch = watch
+        self._pace = pace
+        self._checkpoint = timedelta(seconds=checkpoint_s)
+        self._gap_s = gap_cadences * source.info.capabilities.cadence_s
+        self._show = show
+        self._last_checkpoint_at: datetime | None = None
+        self._last_snapshot_at: datetime | None = None
+
+    def run(self, opening: tuple[Event, ...], state: State) -> Outcome:
+        """Take the opening events, then the market until it ends or the operator stops it.
+
+        Raises JournalWriteFailed, with nothing sent after the write that failed.
+        """
+        outcome = Outcome(state=state, end_reason="market_over")
+        if state.desk is not None:
+            self._last_snapshot_at = state.desk.last_snapshot_at
+            self._last_checkpoint_at = state.desk.now
+        for event in opening:
+            self._take(outcome, event)
+        for event in self._market(outcome):
+            self._take(outcome, event)
+        return outcome
+
+    def _market(self, outcome: Outcome) -> Iterator[Event]:
+        kill_switch = outcome.state.desk.kill_switch if outcome.state.desk is not None else False
+        last = self._last_snapshot_at
+        for snapshot in self._source.snapshots(after=last):
+            self._wait_for(last, snapshot.ts)
+            if self._watch.stop_requested():
+                outcome.end_reason = "interrupted"
+                yield SessionEnded(ts=_now(outcome), reason=outcome.end_reason)
+                return
+            if self._watch.kill_switch_present() is not kill_switch:
+                kill_switch = not kill_switch
+                yield KillSwitchSeen(ts=snapshot.ts, present=kill_switch)
+            yield from self._before(last, snapshot)
+            yield MarketSnapshot(ts=snapshot.ts, snapshot=snapshot)
+            last = snapshot.ts
+        end = _now(outcome)
+        yield from self._exchange.close(end)
+        yield SessionEnded(ts=end, reason=outcome.end_reason)
+
+    def _before(self, last: datetime | None, snapshot: ChainSnapshot) -> Iterator[Event]:
+        # What happened between two looks at the market, in event-time order.
+        if last is not None and (snapshot.ts - last).total_seconds() > self._gap_s:
+            silent_at = last + timedelta(seconds=self._gap_s)
+            yield from self._exchange.due(silent_at)
+            yield FeedGap(ts=silent_at, last_ts=last, limit_s=self._gap_s)
+        yield from self._exchange.due(snapshot.ts)
+        yield from self._exchange.fills_at(snapshot)
+
+    def _take(self, outcome: Outcome, event: Event) -> None:
+        began_s = self._clock.monotonic_s()
+        seq = self._journal.append(event)
+        step = self._step(outcome.state, event)
+        leaves = any(isinstance(effect, Place | Modify | Cancel) for effect in step.effects)
+        durable = leaves or isinstance(event, DURABLE_EVENTS)
+        self._journal.commit(seq, step.records, step.effects, durable=durable)
+        outcome.state = step.state
+        for effect in step.effects:
+            self._submit(effect)
+        if isinstance(event, MarketSnapshot):
+            outcome.step_ms.append((self._clock.monotonic_s() - began_s) * 1000.0)
+        self._maybe_checkpoint(outcome.state, event)
+        self._show(step.state, step)
+
+    def _step(self, state: State, event: Event) -> Step:
+        try:
+            return self._engine.step(state, event)
+        except (JournalWriteFailed, LockHeld):
+            raise
+        except Exception as error:  # noqa: BLE001 - the one boundary: whatever it was, trading is halted
+            return self._engine.failed(state, event, f"{type(error).__name__}: {error}")
+
+    def _submit(self, effect: Effect) -> None:
+        match effect:
+            case Place(approved=approved):
+                self._exchange.place(approved)
+            case Modify(approved=approved):
+                self._exchange.modify(approved)
+            case Cancel(tag=tag, ts=ts):
+                self._exchange.cancel(tag, ts)
+            case Alert(severity=severity, code=code, text=text):
+                self._alerts.send(severity.value, code, text)
+
+    def _maybe_checkpoint(self, state: State, event: Event) -> None:
+        desk = state.desk
+        if desk is None:
+            return
+        last = self._last_checkpoint_at
+        is_due = last is None or desk.now - last >= self._checkpoint
+        if is_due or isinstance(event, OrderFilled | SessionEnded):
+            self._journal.checkpoint(desk.now, desk)
+            self._last_checkpoint_at = desk.now
+
+    def _wait_for(self, last: datetime | None, upcoming: datetime) -> None:
+        if self._pace.speed is None or last is None:
+            return
+        self._clock.sleep((upcoming - last).total_seconds() / self._pace.speed)
+
+
+def _now(outcome: Outcome) -> datetime:
+    desk = outcome.state.desk
+    if desk is None:
+        raise ValueError("a session that never started has no time")
+    return desk.now

@@ -1,0 +1,28 @@
+"""Where a value stands among its own past."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from volguard.model.market import FloatArray
+
+
+def percentile_of(value: float, past: FloatArray) -> float | None:
+    """Share of the finite past strictly below the value, in percent; None without any past."""
+    known = past[np.isfinite(past)]
+    if not len(known) or not math.isfinite(value):
+        return None
+    return 100.0 * float(np.count_nonzero(known < value)) / len(known)
+
+
+def z_score(value: float, past: FloatArray) -> float | None:
+    """Distance from the mean of the finite past in its standard deviations (n - 1); None below 2 values."""
+    known = past[np.isfinite(past)]
+    if len(known) < 2 or not math.isfinite(value):
+        return None
+    deviation = float(np.std(known, ddof=1))
+    if deviation == 0.0:
+        return None
+    return (value - float(np.mean(known))) / deviation

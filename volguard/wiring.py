@@ -1,0 +1,318 @@
+"""The composition root: the only file that knows which mode uses which adapter."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Final
+
+from volguard import __version__
+from volguard.adapters.clock import SystemClock
+from volguard.adapters.control import ControlServer
+from volguard.adapters.frames import Frames
+from volguard.adapters.history import FileHistory
+from volguard.adapters.interrupt import StopRequest
+from volguard.adapters.journal_files import next_session_path, session_paths
+from volguard.adapters.journal_reader import JournalReader
+from volguard.adapters.kill_switch import KillSwitchFile
+from volguard.adapters.paper import PaperExchange
+from volguard.adapters.recovery import beginning_of, recover_state
+from volguard.adapters.replay import ReplayMarket
+from volguard.adapters.sqlite_journal import SqliteJournal
+from volguard.config.loader import Loaded, restore
+from volguard.config.roots import Root
+from volguard.config.settings import Settings
+from volguard.engine.state import State
+from volguard.engine.step import Engine
+from volguard.model.decision import Phase
+from volguard.model.errors import DataError, RiskRefused, UsageError
+from volguard.model.event import Event, HistoryLoaded, SessionResumed, SessionStarted
+from volguard.model.instrument import Underlying
+from volguard.nse.rules import Rules, make_rules
+from volguard.ports import Alerts, History, MarketData, Screen
+from volguard.runner import Outcome, Pace, Runner, Watch
+
+VIX_NAME: Final = "INDIA_VIX"
+HISTORY_SESSIONS_MAX: Final = 600  # more than any window looks back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRequest:
+    """Which market a session runs on: a file, or the simulator with its arguments (None: as configured)."""
+
+    replay: Path | None = None
+    history: Path | None = None
+    seed: int | None = None
+    trading_date: date | None = None
+    cadence_s: float | None = None
+    scenario: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRequest:
+    """One run as the operator asked for it; `speed` None is as fast as possible."""
+
+    phase: Phase
+    source: SourceRequest
+    speed: float | None
+    new_session: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a session needs of the process it runs in; `note` says things to the operator."""
+
+    screen: Screen
+    alerts: Alerts
+    stop: StopRequest
+    note: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A session ready to run; `run` once, then `close`."""
+
+    path: Path
+    engine: Engine
+    journal: SqliteJournal
+    runner: Runner
+    opening: tuple[Event, ...]
+    state: State
+    control: ControlServer
+    screen: Screen
+
+    def run(self) -> Outcome:
+        """Run to the end of the market or until stopped. Raises JournalWriteFailed."""
+        return self.runner.run(self.opening, self.state)
+
+    def close(self) -> None:
+        """Let the terminal, the socket and the journal go."""
+        self.screen.close()
+        self.control.close()
+        self.journal.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A market with its history (None: there is none) and seed (None: nothing is random)."""
+
+    market: MarketData
+    history: History | None
+    seed: int | None
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The exchange's rules of these settings."""
+    return make_rules(settings.calendar, settings.contracts, settings.charges)
+
+
+def engine_of(reader: JournalReader) -> Engine:
+    """The engine that wrote a journal, from the settings in its first row."""
+    settings = restore(beginning_of(reader).started.settings, Settings)
+    return Engine(settings.engine, rules_of(settings))
+
+
+def open_source(request: SourceRequest, settings: Settings, root: Root, rules: Rules) -> Source:
+    """The market that was asked for.
+
+    Raises DataError on a bad file, DateNotCovered outside the dated tables, UsageError on a closed day.
+    """
+    if request.replay is None:
+        return _simulated(request, settings, rules)
+    return _replayed(request.replay, request.history, settings, root, rules)
+
+
+def open_session(
+    request: SessionRequest, loaded: Loaded[Settings], root: Root, around: Surroundings
+) -> Session:
+    """Everything a run needs, opened and locked; an unfinished session of the same kind is continued.
+
+    Raises RiskRefused while the kill switch is on, LockHeld when the session runs elsewhere.
+    """
+    settings = loaded.settings
+    kill_switch = KillSwitchFile(root.resolve("data/KILL_SWITCH"))
+    if kill_switch.is_present():
+        hint = "remove the file when you have looked at the book"
+        raise RiskRefused(f"the kill switch {kill_switch.path} is on", hint=hint)
+    rules = rules_of(settings)
+    source = open_source(request.source, settings, root, rules)
+    started, history = _opening_events(request.phase, loaded, source, rules)
+    path = _journal_path(root.resolve("journal"), started, request.new_session, around.note)
+    engine = Engine(settings.engine, rules)
+    journal = SqliteJournal.open(path, create=True)
+    try:
+        state = recover_state(journal, engine) if journal.head[0] else State()
+        control = ControlServer(path)
+        control.start()
+        return Session(
+            path=path,
+            engine=engine,
+            journal=journal,
+            runner=Runner(
+                engine=engine,
+                journal=journal,
+                source=source.market,
+                exchange=_paper(settings, source.market, rules, state),
+                alerts=around.alerts,
+                clock=SystemClock(around.stop.event),
+                watch=Watch(stop_requested=around.stop.is_set, kill_switch_present=kill_switch.is_present),
+                pace=Pace(speed=request.speed),
+                checkpoint_s=settings.journal.checkpoint_s,
+                gap_cadences=settings.quotes.gap_cadences,
+                show=Frames(engine, around.screen, control.publish),
+            ),
+            opening=_opening(state, replace(started, session_id=path.stem), history, journal.head[0]),
+            state=state,
+            control=control,
+            screen=around.screen,
+        )
+    except BaseException:
+        journal.close()
+        raise
+
+
+def platform_text() -> str:
+    """What a replay must share to be comparable: machine, Python and NumPy."""
+    import numpy
+
+    return (
+        f"{platform.system()} {platform.machine()} python {platform.python_version()} "
+        f"numpy {numpy.__version__}"
+    )
+
+
+def _replayed(path: Path, history: Path | None, settings: Settings, root: Root, rules: Rules) -> Source:
+    underlying = Underlying(settings.market.underlying)
+    market = ReplayMarket(
+        path, lot_size=lambda day, expiry: rules.contracts.lot_size(underlying, day, expiry)
+    )
+    if market.info.underlying != underlying:
+        hint = f"--set market.underlying={market.info.underlying}"
+        raise DataError(f"{path} holds {market.info.underlying}, the settings trade {underlying}", hint=hint)
+    _opening_time(rules, market.info.trading_date)
+    folder = history or root.resolve(settings.history.folder)
+    # A folder that was named must be there; the default one may be missing, which means no forecast.
+    known = FileHistory(folder) if history is not None or folder.is_dir() else None
+    return Source(market=market, history=known, seed=None)
+
+
+def _simulated(request: SourceRequest, settings: Settings, rules: Rules) -> Source:
+    from volguard.simulator.index_path import Scenario
+    from volguard.simulator.market import SessionRules, SyntheticMarket
+
+    defaults = settings.simulator
+    underlying = Underlying(settings.market.underlying)
+    day = request.trading_date or defaults.date
+    seed = defaults.seed if request.seed is None else request.seed
+    opened = _opening_time(rules, day)
+    session = rules.calendar.session(day)
+    if session is None:
+        raise UsageError(f"{day} is no trading day")
+    listed = rules.contracts.expiries(underlying, day)
+    market = SyntheticMarket(
+        seed=seed,
+        scenario=Scenario(request.scenario or defaults.scenario),
+        cadence_s=defaults.cadence_s if request.cadence_s is None else request.cadence_s,
+        rules=SessionRules(
+            underlying=underlying,
+            trading_date=day,
+            open_at=opened.time(),
+            close_at=session.windows[-1][1].time(),
+            expiries=tuple((expiry.day, expiry.cycle) for expiry in listed),
+            lot_size=rules.contracts.lot_size(underlying, day, listed[0].day),
+            tick=rules.contracts.tick(underlying, day),
+            strike_step=rules.contracts.strike_step(underlying, day, listed[0].day),
+            trading_days=rules.calendar.trading_days(date(day.year - 3, 1, 1), day),
+        ),
+    )
+    return Source(market=market, history=market.history, seed=seed)
+
+
+def _opening_time(rules: Rules, day: date) -> datetime:
+    session = rules.calendar.session(day)
+    if session is None:
+        hint = "the calendar's holidays and special sessions are in config/calendar.toml"
+        raise UsageError(f"{day.isoformat()} ({day:%A}) is a holiday: the exchange was closed", hint=hint)
+    return session.windows[0][0]
+
+
+def _opening_events(
+    phase: Phase, loaded: Loaded[Settings], source: Source, rules: Rules
+) -> tuple[SessionStarted, HistoryLoaded]:
+    info = source.market.info
+    opened = _opening_time(rules, info.trading_date)
+    history = source.history
+    index = history.daily(info.underlying, info.trading_date) if history is not None else ()
+    vix = history.daily(VIX_NAME, info.trading_date) if history is not None else ()
+    started = SessionStarted(
+        ts=opened,
+        session_id="",
+        phase=phase,
+        source=info,
+        trading_date=info.trading_date,
+        code_version=__version__,
+        platform=platform_text(),
+        seed=source.seed,
+        settings=loaded.values,
+        settings_origins=loaded.origins,
+        settings_hash=loaded.digest,
+    )
+    return started, HistoryLoaded(
+        ts=opened,
+        underlying=info.underlying,
+        origin=history.origin if history is not None else "none",
+        index=index[-HISTORY_SESSIONS_MAX:],
+        vix=vix[-HISTORY_SESSIONS_MAX:],
+    )
+
+
+def _journal_path(
+    folder: Path, started: SessionStarted, new_session: bool, note: Callable[[str], None]
+) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    kind, day = started.source.kind, started.trading_date
+    fresh = next_session_path(folder, kind, day)
+    known = session_paths(folder, kind, day)
+    if new_session or not known:
+        return fresh
+    with JournalReader.open(known[-1]) as reader:
+        before = beginning_of(reader)
+    if before.ended not in (None, "interrupted"):
+        return fresh
+    old = before.started
+    same = (old.source, old.settings_hash, old.seed, old.phase, old.code_version) == (
+        started.source,
+        started.settings_hash,
+        started.seed,
+        started.phase,
+        started.code_version,
+    )
+    if not same:
+        note(f"{known[-1].name} is unfinished but ran on other input or settings: starting {fresh.name}")
+        return fresh
+    note(f"continuing {known[-1].name}; --new-session starts afresh")
+    return known[-1]
+
+
+def _opening(state: State, started: SessionStarted, history: HistoryLoaded, head: int) -> tuple[Event, ...]:
+    if state.desk is None:
+        return started, history
+    return (SessionResumed(ts=state.desk.now, code_version=__version__, from_seq=head),)
+
+
+def _paper(settings: Settings, market: MarketData, rules: Rules, state: State) -> PaperExchange:
+    info = market.info
+    exchange = PaperExchange(
+        delay_s=settings.paper.paper_delay_ms / 1000.0,
+        cadence_s=info.capabilities.cadence_s,
+        gap_cadences=settings.quotes.gap_cadences,
+        lot_size=lambda expiry: rules.contracts.lot_size(info.underlying, info.trading_date, expiry),
+    )
+    if state.desk is not None:
+        book = state.desk.book
+        fills = [fill for trade in book.trades for fill in trade.fills]
+        exchange.restore(book.orders, fills, state.desk.last_snapshot_at)
+    return exchange
