@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from volguard.model.event import Effect, Event, MarketSnapshot, Record
 from volguard.model.decision import Approved
-from volguard.model.instrument import ExpiryCycle, Underlying
+from volguard.model.event import Effect, Event, Record
 from volguard.model.market import ChainSnapshot, DailyBar, SourceInfo
 from volguard.model.status import StatusView
 
@@ -53,18 +52,6 @@ class History(Protocol):
 
     def daily(self, name: str, before: date) -> tuple[DailyBar, ...]:
         """Bars of `name` (an underlying, or INDIA_VIX) dated strictly before `before`; () when none."""
-        ...
-
-
-class Instruments(Protocol):
-    """What is listed, by the exchange's dated rules or the broker's master."""
-
-    def expiries(self, underlying: Underlying, trade_date: date) -> Sequence[tuple[date, ExpiryCycle]]:
-        """Expiries listed on a trade date, nearest first."""
-        ...
-
-    def lot_size(self, underlying: Underlying, trade_date: date, expiry: date) -> int:
-        """Units per lot. Raises DateNotCovered."""
         ...
 
 
@@ -116,6 +103,8 @@ class Journal(Protocol):
 class Screen(Protocol):
     """Shows a session to a person."""
 
+    frame_interval_s: float  # seconds between frames that it can use; 0: it wants every step
+
     def show(self, status: StatusView) -> None:
         """Called after each committed step."""
         ...
@@ -123,25 +112,3 @@ class Screen(Protocol):
     def close(self) -> None:
         """Leave the terminal as it was."""
         ...
-
-
-class Alerts(Protocol):
-    """Carries alerts to the operator; a dead channel never blocks the loop."""
-
-    def send(self, severity: str, code: str, text: str) -> None:
-        """Hand one alert over."""
-        ...
-
-
-__all__ = [
-    "Alerts",
-    "Broker",
-    "Clock",
-    "History",
-    "Instruments",
-    "Journal",
-    "JournalRow",
-    "MarketData",
-    "MarketSnapshot",
-    "Screen",
-]

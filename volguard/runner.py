@@ -28,7 +28,7 @@ from volguard.model.event import (
     SessionStarted,
 )
 from volguard.model.market import ChainSnapshot
-from volguard.ports import Alerts, Broker, Clock, Journal, MarketData
+from volguard.ports import Broker, Clock, Journal, MarketData
 
 # Events that came from outside and would be lost with the power; the market can be asked for again.
 DURABLE_EVENTS = (
@@ -92,7 +92,6 @@ class Runner:
         journal: Journal,
         source: MarketData,
         exchange: Exchange,
-        alerts: Alerts,
         clock: Clock,
         watch: Watch,
         pace: Pace,
@@ -104,7 +103,6 @@ class Runner:
         self._journal = journal
         self._source = source
         self._exchange = exchange
-        self._alerts = alerts
         self._clock = clock
         self._watch = watch
         self._pace = pace
@@ -131,31 +129,34 @@ class Runner:
 
     def _market(self, outcome: Outcome) -> Iterator[Event]:
         kill_switch = outcome.state.desk.kill_switch if outcome.state.desk is not None else False
-        last = self._last_snapshot_at
+        last, resumed_at = self._last_snapshot_at, _now(outcome)
         for snapshot in self._source.snapshots(after=last):
             self._wait_for(last, snapshot.ts)
             if self._watch.stop_requested():
                 outcome.end_reason = "interrupted"
                 yield SessionEnded(ts=_now(outcome), reason=outcome.end_reason)
                 return
+            yield from self._before(last, snapshot, resumed_at=resumed_at)
             if self._watch.kill_switch_present() is not kill_switch:
                 kill_switch = not kill_switch
                 yield KillSwitchSeen(ts=snapshot.ts, present=kill_switch)
-            yield from self._before(last, snapshot)
+            yield from self._exchange.fills_at(snapshot)
             yield MarketSnapshot(ts=snapshot.ts, snapshot=snapshot)
             last = snapshot.ts
         end = _now(outcome)
         yield from self._exchange.close(end)
         yield SessionEnded(ts=end, reason=outcome.end_reason)
 
-    def _before(self, last: datetime | None, snapshot: ChainSnapshot) -> Iterator[Event]:
+    def _before(
+        self, last: datetime | None, snapshot: ChainSnapshot, *, resumed_at: datetime
+    ) -> Iterator[Event]:
         # What happened between two looks at the market, in event-time order.
         if last is not None and (snapshot.ts - last).total_seconds() > self._gap_s:
             silent_at = last + timedelta(seconds=self._gap_s)
             yield from self._exchange.due(silent_at)
-            yield FeedGap(ts=silent_at, last_ts=last, limit_s=self._gap_s)
+            if silent_at >= resumed_at:  # else it was told before the restart
+                yield FeedGap(ts=silent_at, last_ts=last, limit_s=self._gap_s)
         yield from self._exchange.due(snapshot.ts)
-        yield from self._exchange.fills_at(snapshot)
 
     def _take(self, outcome: Outcome, event: Event) -> None:
         began_s = self._clock.monotonic_s()
@@ -188,8 +189,8 @@ class Runner:
                 self._exchange.modify(approved)
             case Cancel(tag=tag, ts=ts):
                 self._exchange.cancel(tag, ts)
-            case Alert(severity=severity, code=code, text=text):
-                self._alerts.send(severity.value, code, text)
+            case Alert():
+                pass  # journaled with the step, and on the next frame
 
     def _maybe_checkpoint(self, state: State, event: Event) -> None:
         desk = state.desk

@@ -32,7 +32,7 @@ from volguard.model.errors import DataError, RiskRefused, UsageError
 from volguard.model.event import Event, HistoryLoaded, SessionResumed, SessionStarted
 from volguard.model.instrument import Underlying
 from volguard.nse.rules import Rules, make_rules
-from volguard.ports import Alerts, History, MarketData, Screen
+from volguard.ports import History, MarketData, Screen
 from volguard.runner import Outcome, Pace, Runner, Watch
 
 VIX_NAME: Final = "INDIA_VIX"
@@ -66,7 +66,6 @@ class Surroundings:
     """What a session needs of the process it runs in; `note` says things to the operator."""
 
     screen: Screen
-    alerts: Alerts
     stop: StopRequest
     note: Callable[[str], None]
 
@@ -82,11 +81,14 @@ class Session:
     opening: tuple[Event, ...]
     state: State
     control: ControlServer
+    frames: Frames
     screen: Screen
 
     def run(self) -> Outcome:
         """Run to the end of the market or until stopped. Raises JournalWriteFailed."""
-        return self.runner.run(self.opening, self.state)
+        outcome = self.runner.run(self.opening, self.state)
+        self.frames.finish()
+        return outcome
 
     def close(self) -> None:
         """Let the terminal, the socket and the journal go."""
@@ -143,10 +145,12 @@ def open_session(
     path = _journal_path(root.resolve("journal"), started, request.new_session, around.note)
     engine = Engine(settings.engine, rules)
     journal = SqliteJournal.open(path, create=True)
+    clock = SystemClock(around.stop.event)
     try:
         state = recover_state(journal, engine) if journal.head[0] else State()
         control = ControlServer(path)
         control.start()
+        frames = Frames(engine, around.screen, control.publish, clock.monotonic_s)
         return Session(
             path=path,
             engine=engine,
@@ -156,17 +160,17 @@ def open_session(
                 journal=journal,
                 source=source.market,
                 exchange=_paper(settings, source.market, rules, state),
-                alerts=around.alerts,
-                clock=SystemClock(around.stop.event),
+                clock=clock,
                 watch=Watch(stop_requested=around.stop.is_set, kill_switch_present=kill_switch.is_present),
                 pace=Pace(speed=request.speed),
                 checkpoint_s=settings.journal.checkpoint_s,
                 gap_cadences=settings.quotes.gap_cadences,
-                show=Frames(engine, around.screen, control.publish),
+                show=frames,
             ),
             opening=_opening(state, replace(started, session_id=path.stem), history, journal.head[0]),
             state=state,
             control=control,
+            frames=frames,
             screen=around.screen,
         )
     except BaseException:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import math
 from datetime import date
 from pathlib import Path
 
@@ -68,7 +67,7 @@ def test_two_files_for_one_name_are_refused(tmp_path: Path) -> None:
 
 def test_a_day_of_which_only_the_close_is_known_has_no_range(tmp_path: Path) -> None:
     (bar,) = folder(tmp_path, "date,open,high,low,close\n2021-02-12,0,0,0,23.045\n").daily("NIFTY", LATER)
-    assert math.isnan(bar.open) and math.isnan(bar.high) and math.isnan(bar.low)
+    assert (bar.open, bar.high, bar.low) == (None, None, None)
     assert bar.close == 23.045
 
 

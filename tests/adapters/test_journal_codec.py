@@ -14,8 +14,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from journal_samples import CONTRACT, STARTED, STATE, TS, SmallState, entry_decision, small_snapshot
 
+from tests.adapters.journal_samples import (
+    CONTRACT,
+    STARTED,
+    STATE,
+    TS,
+    SmallState,
+    entry_decision,
+    small_snapshot,
+)
 from volguard.adapters.journal_codec import (
     EFFECT_KINDS,
     EVENT_KINDS,

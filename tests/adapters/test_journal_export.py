@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from journal_samples import STARTED, TS, small_snapshot, written
 
+from tests.adapters.journal_samples import STARTED, TS, small_snapshot, written
 from volguard.adapters.journal_export import export_csv, export_jsonl, export_parquet
 from volguard.adapters.replay import ReplayMarket
 from volguard.adapters.sqlite_journal import SqliteJournal

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from journal_samples import TS, written
 
+from tests.adapters.journal_samples import TS, written
 from volguard.adapters.journal_chain import GENESIS, anchor_path, row_hash
 from volguard.adapters.journal_verify import verify
 from volguard.adapters.journal_views import build_views

@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from journal_samples import written
 
+from tests.adapters.journal_samples import written
 from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.journal_views import VIEWS, build_views, compare_views
 

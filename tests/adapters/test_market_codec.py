@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from journal_samples import NIFTY, TS, small_listing, small_snapshot
 
+from tests.adapters.journal_samples import NIFTY, TS, small_listing, small_snapshot
 from volguard.adapters.market_codec import decode_listing, decode_snapshot, encode_snapshot, same_listing
 from volguard.model.errors import JournalDamaged
 from volguard.model.market import COLUMNS, ChainSnapshot, Listing

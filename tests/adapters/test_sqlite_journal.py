@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from journal_samples import (
+
+from tests.adapters.journal_samples import (
     STARTED,
     STATE,
     TS,
@@ -23,7 +24,6 @@ from journal_samples import (
     write_session,
     written,
 )
-
 from volguard.adapters.journal_chain import GENESIS, anchor_path, read_anchors
 from volguard.adapters.journal_codec import CHECKPOINT_KIND, EVENT_KINDS, SNAPSHOT_KIND, decode_as
 from volguard.adapters.journal_reader import SCHEMA, JournalReader
@@ -222,7 +222,7 @@ WRITER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, "tests/adapters")
-from journal_samples import TS, entry_decision, small_snapshot
+from tests.adapters.journal_samples import TS, entry_decision, small_snapshot
 from volguard.adapters.sqlite_journal import SqliteJournal
 from volguard.model.event import DecisionMade, MarketSnapshot
 journal = SqliteJournal.open(Path(sys.argv[1]), create=True)

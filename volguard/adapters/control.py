@@ -50,6 +50,8 @@ class ControlServer:
     def close(self) -> None:
         """Stop listening and take the socket away."""
         if self._server is not None:
+            with suppress(OSError):
+                self._server.shutdown(socket.SHUT_RDWR)  # or the thread waits in accept for ever
             self._server.close()
             with suppress(FileNotFoundError):
                 self._path.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,25 +15,52 @@ from volguard.model.status import StatusView
 from volguard.ports import Screen
 
 LINES_KEPT: Final = 8
+TIME_LENGTH: Final = len("HH:MM:SS")
 STATUS_SCHEMA: Final = "volguard.status/1"
 
 
 class Frames:
     """Called by the runner after each step; keeps the last lines said and never touches the state."""
 
-    def __init__(self, engine: Engine, screen: Screen, publish: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        screen: Screen,
+        publish: Callable[[bytes], None],
+        monotonic_s: Callable[[], float],
+    ) -> None:
         self._engine = engine
         self._screen = screen
         self._publish = publish
+        self._monotonic_s = monotonic_s
+        self._next_frame_s = -math.inf
+        self._unseen: tuple[State, Step] | None = None
         self._recent: tuple[str, ...] = ()
         self._alerts: tuple[str, ...] = ()
 
     def __call__(self, state: State, step: Step) -> None:
         """Show one step."""
         lines = tuple(decision_line(decision) for decision in reversed(decisions_in(step)))
-        self._recent = (*lines, *self._recent)[:LINES_KEPT]
+        # What is said again moves up with its newest time: eight lines are eight different things.
+        said = {line[TIME_LENGTH:] for line in lines}
+        older = tuple(line for line in self._recent if line[TIME_LENGTH:] not in said)
+        self._recent = (*lines, *older)[:LINES_KEPT]
         alerts = tuple(f"{alert.ts:%H:%M:%S} {alert.text}" for alert in reversed(alerts_in(step)))
         self._alerts = (*alerts, *self._alerts)[:LINES_KEPT]
+        now_s = self._monotonic_s()
+        if now_s < self._next_frame_s:
+            self._unseen = (state, step)
+            return
+        self._next_frame_s = now_s + self._screen.frame_interval_s
+        self._draw(state, step)
+
+    def finish(self) -> None:
+        """Show the newest step if it was skipped: the last frame is the one that stays."""
+        if self._unseen is not None:
+            self._draw(*self._unseen)
+
+    def _draw(self, state: State, step: Step) -> None:
+        self._unseen = None
         view = status_of(
             state,
             step,

@@ -23,7 +23,7 @@ class FileHistory:
 
     Columns date (YYYY-MM-DD), open, high, low, close in points (India VIX in percent); other columns are left
     alone, lines may come in any order. Open, high and low all zero mean that only the close is known: they
-    become nan. Each file is read and checked once, all of it.
+    become None. Each file is read and checked once, all of it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -76,12 +76,12 @@ def _bar(path: Path, line: int, row: tuple[Any, ...]) -> DailyBar:
         opened, high, low, close = float(row[1]), float(row[2]), float(row[3]), float(row[4])
     except (TypeError, ValueError):
         raise _first_bad_cell(path, line, row) from None
-    if opened == high == low == 0.0:  # published so where only the close is known
-        opened = high = low = math.nan
-    elif not (0.0 < low <= high < math.inf and 0.0 < opened < math.inf):
-        raise _impossible(path, line, {"open": opened, "high": high, "low": low})
     if not 0.0 < close < math.inf:
         raise _impossible(path, line, {"close": close})
+    if opened == high == low == 0.0:  # published so where only the close is known
+        return DailyBar(day=day, open=None, high=None, low=None, close=close)
+    if not (0.0 < low <= high < math.inf and 0.0 < opened < math.inf):
+        raise _impossible(path, line, {"open": opened, "high": high, "low": low})
     return DailyBar(day=day, open=opened, high=high, low=low, close=close)
 
 

@@ -28,7 +28,7 @@ def journal_status(path: Path) -> dict[str, Any]:
 
 def _document(path: Path, connection: sqlite3.Connection) -> dict[str, Any]:
     desk = _last(connection, "Checkpoint")
-    ended = _last(connection, "SessionEnded")
+    ended = _last(connection, "SessionEnded", "SessionResumed")  # one that was resumed has not ended
     if desk is None:
         raise UsageError(f"journal {path} holds no checkpoint yet")
     (rows,) = connection.execute("SELECT max(seq) FROM events").fetchone()
@@ -37,7 +37,7 @@ def _document(path: Path, connection: sqlite3.Connection) -> dict[str, Any]:
         "running": False,
         "session_id": desk["session_id"],
         "ts": desk["now"],
-        "ended": ended["reason"] if ended else None,
+        "ended": ended.get("reason") if ended else None,
         "phase": desk["phase"],
         "trading_state": desk["trading_state"],
         "safety_level": desk["safety_level"],
@@ -54,8 +54,8 @@ def _document(path: Path, connection: sqlite3.Connection) -> dict[str, Any]:
     }
 
 
-def _last(connection: sqlite3.Connection, kind: str) -> dict[str, Any] | None:
-    row = connection.execute(
-        "SELECT body FROM events WHERE kind = ? ORDER BY seq DESC LIMIT 1", (kind,)
-    ).fetchone()
+def _last(connection: sqlite3.Connection, *kinds: str) -> dict[str, Any] | None:
+    among = ",".join("?" * len(kinds))
+    query = f"SELECT body FROM events WHERE kind IN ({among}) ORDER BY seq DESC LIMIT 1"
+    row = connection.execute(query, kinds).fetchone()
     return json.loads(row[0]) if row else None

@@ -199,4 +199,4 @@ class PaperExchange:
 
 
 def _touch(price: float) -> Decimal | None:
-    return tick_price(price, PAISA) if math.isfinite(price) else None
+    return tick_price(price, PAISA) if math.isfinite(price) and price > 0.0 else None

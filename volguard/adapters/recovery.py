@@ -68,14 +68,17 @@ def _from_checkpoint(reader: JournalReader, engine: Engine, checkpoint: JournalR
 
 def _market_before(reader: JournalReader, engine: Engine, desk: Desk, seq: int) -> MarketView | None:
     # A view depends on its snapshot and the one before it, so two bring it back exactly.
-    rows = [row.seq for row in reader.rows(kinds=(SNAPSHOT_KIND,)) if row.seq < seq][-2:]
+    # A snapshot whose step failed never became the market.
+    failures = failed_steps(reader, 0)
+    known = [row.seq for row in reader.rows(kinds=(SNAPSHOT_KIND,)) if row.seq < seq]
+    rows = [number for number in known if number not in failures][-2:]
     view: MarketView | None = None
     for number in rows:
         view = view_market(
             reader.snapshot(number),
             view,
             trading_date=desk.trading_date,
-            cadence_s=desk.source.capabilities.cadence_s,
+            capabilities=desk.source.capabilities,
             rules=engine.rules,
             settings=engine.settings.flags,
         )

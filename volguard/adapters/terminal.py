@@ -20,6 +20,8 @@ _BUCKET: Final = re.compile(r"\b(WEEKLY|MONTHLY|INTRADAY)\b")
 class LiveScreen:
     """The full screen, redrawn a few times a second from the newest status; gone again after `close`."""
 
+    frame_interval_s = 0.25
+
     def __init__(self, console: Console | None = None) -> None:
         from rich.console import Console
         from rich.live import Live
@@ -55,6 +57,8 @@ class PlainLines:
 
     A decision repeated with the same bucket and reason is counted and told once, when it changes.
     """
+
+    frame_interval_s = 0.0
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -105,6 +109,8 @@ class PlainLines:
 
 class ProgressScreen:
     """One progress bar for a session at full speed, with alerts above it."""
+
+    frame_interval_s = 0.1
 
     def __init__(self, console: Console | None = None) -> None:
         from rich.console import Console

@@ -28,7 +28,7 @@ def inspect(
 
     from volguard.adapters.chain_file import inspect_chain
 
-    summary: dict[str, Any] = msgspec.to_builtins(inspect_chain(file), str_keys=True)
+    summary: dict[str, Any] = msgspec.to_builtins(inspect_chain(file), str_keys=True, enc_hook=str)
     if as_json:
         print_json({"schema": "volguard.data_inspect/1", "file": str(file), **summary})
         return

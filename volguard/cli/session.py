@@ -62,7 +62,7 @@ def run_session(options: RunOptions) -> int:
         new_session=options.new_session,
     )
     screen = _screen(options)
-    around = Surroundings(screen=screen, alerts=_SilentAlerts(), stop=stop, note=say)
+    around = Surroundings(screen=screen, stop=stop, note=say)
     session = open_session(request, loaded, root, around)
     try:
         outcome = session.run()
@@ -111,14 +111,10 @@ def _screen(options: RunOptions) -> Screen:
 
 
 class _NoScreen:
+    frame_interval_s = 0.5  # `volguard status` still asks
+
     def show(self, status: StatusView) -> None:
         pass
 
     def close(self) -> None:
-        pass
-
-
-class _SilentAlerts:
-    # Alerts are journaled and on the screen; channels to the operator's phone come later.
-    def send(self, severity: str, code: str, text: str) -> None:
         pass

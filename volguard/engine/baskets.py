@@ -74,6 +74,17 @@ def unwind_entries(turn: Turn, *, reason: str) -> None:
             put_basket(turn, replace(basket, state=BasketState.UNWINDING, reason=reason))
 
 
+def close_late_fills(turn: Turn) -> None:
+    """Take back under management what filled after its trade was settled: it is closed again."""
+    for trade in turn.desk.book.trades:
+        if not trade.state.is_live and positions_of(trade.fills):
+            text = f"{trade.trade_id}: filled after it was settled; closing what is held"
+            turn.effects.append(Alert(ts=turn.now, severity=Severity.WARNING, code="late_fill", text=text))
+            put_trade(turn, replace(trade, closed_at=None))
+            _move_trade(turn, turn.desk.book.trade(trade.trade_id), TradeState.CLOSING, "late_fill")
+            _start_exit(turn, trade.trade_id, urgency=Urgency.HIGH, reason="late_fill")
+
+
 def put_basket(turn: Turn, basket: Basket) -> None:
     """Store a new or changed basket; one that is done is dropped, its orders tell its story."""
     others = tuple(b for b in turn.desk.baskets if b.basket_id != basket.basket_id)
@@ -120,6 +131,9 @@ def _serve(turn: Turn, basket: Basket, want: Want) -> bool:
 def _place(turn: Turn, basket: Basket, lines: Sequence[Line]) -> None:
     trade = turn.desk.book.trade(basket.trade_id)
     requests = [request for line in lines if (request := _request(turn, basket, line)) is not None]
+    if basket.wave_started_at is None:  # the clock of an entry runs while it waits for a price, too
+        basket = replace(basket, wave_started_at=turn.now)
+        put_basket(turn, basket)
     if not requests:
         return
     if len(requests) < len(lines) and basket.purpose is Purpose.OPEN:
@@ -137,8 +151,6 @@ def _place(turn: Turn, basket: Basket, lines: Sequence[Line]) -> None:
         )
         put_order(turn, order, reason=basket.reason)
         turn.effects.append(Place(approved=approved))
-    if verdicts and basket.wave_started_at is None:
-        put_basket(turn, replace(basket, wave_started_at=turn.now))
 
 
 def _review_wave(

@@ -40,6 +40,7 @@ def _seek(turn: Turn, scene: Scene, bucket: Bucket) -> None:
             expiry=scene.expiries[bucket],
             last_entry_at=turn.desk.last_entry_at.get(bucket),
             view=turn.market,
+            capabilities=turn.desk.source.capabilities,
             outlook=turn.outlook,
             budget=bucket_budget(turn, bucket),
             policy=settings.policy,

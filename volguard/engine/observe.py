@@ -38,7 +38,7 @@ def observe(turn: Turn, snapshot: ChainSnapshot) -> Scene:
         snapshot,
         previous,
         trading_date=turn.desk.trading_date,
-        cadence_s=turn.cadence_s,
+        capabilities=turn.desk.source.capabilities,
         rules=turn.rules,
         settings=turn.settings.flags,
     )

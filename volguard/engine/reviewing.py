@@ -78,6 +78,7 @@ def _inputs(
         after_gap=view is None or view.after_gap,
         unknown_orders=unknown,
         quality=desk.quality,
+        missing_inputs=_missing_inputs(turn),
         account_inr=desk.account_inr,
         exposure_after=exposure_of(view, after) if view is not None else None,
         open_risk_after_inr=open_risk_after,
@@ -87,6 +88,18 @@ def _inputs(
         review_sequence=desk.reviews + 1,
         valid_until=turn.now + timedelta(seconds=valid_s),
     )
+
+
+def _missing_inputs(turn: Turn) -> tuple[str, ...]:
+    if turn.market is None:
+        return ("a snapshot",)
+    gives, snapshot = turn.desk.source.capabilities, turn.market.snapshot
+    seen = (
+        ("the index level", gives.spot, snapshot.underlying_ltp),
+        ("India VIX", gives.vix, snapshot.vix),
+        ("the time of each quote", gives.quote_time, snapshot.quote_age_s),
+    )
+    return tuple(name for name, is_given, value in seen if is_given and value is None)
 
 
 def _order_facts(turn: Turn, request: OrderRequest) -> OrderFacts:

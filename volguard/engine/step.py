@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime
 
-from volguard.engine.baskets import drive, unwind_entries
+from volguard.engine.baskets import close_late_fills, drive, unwind_entries
 from volguard.engine.entries import seek_entries
 from volguard.engine.exits import seek_exits
 from volguard.engine.observe import observe
@@ -21,6 +21,7 @@ from volguard.engine.supervisor import (
     move,
     start_flatten,
 )
+from volguard.model.decision import TradingState
 from volguard.model.errors import InvariantBroken
 from volguard.model.event import (
     Alert,
@@ -125,12 +126,13 @@ def _take(turn: Turn, event: Event) -> None:
             drive(turn, is_fresh=False)
         case OrderFilled():
             on_fill(turn, event)
+            close_late_fills(turn)
             drive(turn, is_fresh=False)
         case KillSwitchSeen(present=present):
             _on_kill_switch(turn, present=present)
         case OperatorSpoke(command=command, text=text):
             if command is OperatorCommand.FLATTEN:
-                start_flatten(turn, "operator", text or "the operator asked to flatten")
+                _on_flatten(turn, text or "the operator asked to flatten")
 
 
 def _on_snapshot(turn: Turn, event: MarketSnapshot) -> None:
@@ -142,7 +144,16 @@ def _on_snapshot(turn: Turn, event: MarketSnapshot) -> None:
     cap_phase(turn)
     seek_exits(turn, scene)
     seek_entries(turn, scene)
+    if turn.desk.trading_state is TradingState.HALTED:
+        unwind_entries(turn, reason="halted")
     drive(turn, is_fresh=True)
+
+
+def _on_flatten(turn: Turn, text: str) -> None:
+    halt(turn, "operator_flatten", text)  # or the next look at the market could open a new trade
+    start_flatten(turn, "operator", text)
+    unwind_entries(turn, reason="operator")
+    drive(turn, is_fresh=False)
 
 
 def _on_kill_switch(turn: Turn, *, present: bool) -> None:
@@ -154,7 +165,6 @@ def _on_kill_switch(turn: Turn, *, present: bool) -> None:
     halt(turn, "kill_switch", "the kill-switch file is present")
     if turn.settings.limits.kill_switch_flattens:
         start_flatten(turn, "kill_switch", "the kill switch squares off, as configured")
-        return
     unwind_entries(turn, reason="kill_switch")
     drive(turn, is_fresh=False)
 

@@ -18,7 +18,6 @@ from volguard.model.book import Leg, Position, Trade
 from volguard.model.instrument import OptionContract, Side
 from volguard.model.order import TAG_LENGTH_MAX, Order, Purpose, Urgency
 
-
 # Where snapshots are rare a minute is one look at the market: a wave gets at least so many.
 LOOKS_MIN: Final = 3
 
@@ -53,7 +52,7 @@ class Basket:
     wave: int
     state: BasketState
     reason: str
-    wave_started_at: datetime | None = None  # when its first order left; None: nothing sent yet
+    wave_started_at: datetime | None = None  # when it was first to be sent; None: not yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,10 +189,15 @@ def advance(
         return (Completed(),) if basket.wave == len(basket.waves) - 1 else (NextWave(),)
     if any(_is_dead(by_tag.get(line.tag), line) for line in lines):
         return (TimedOut(),)
+    if not is_fresh:
+        return ()
     unsent = tuple(line for line in lines if line.tag not in by_tag)
-    if unsent:
-        return (WantPlace(lines=unsent),) if is_fresh else ()
-    return _work(basket, [by_tag[line.tag] for line in lines], now, is_fresh, cadence_s, settings)
+    sent = [by_tag[line.tag] for line in lines if line.tag in by_tag]
+    work = _work(basket, sent, now, cadence_s, settings)
+    # A leg that nobody quotes now must not keep the others of its wave from climbing.
+    if unsent and TimedOut() not in work:
+        return (WantPlace(lines=unsent), *work)
+    return work
 
 
 def is_uncovered(positions: Sequence[Position]) -> bool:
@@ -209,12 +213,9 @@ def _work(
     basket: Basket,
     orders: Sequence[Order],
     now: datetime,
-    is_fresh: bool,
     cadence_s: float,
     settings: ExecutionSettings,
 ) -> tuple[Want, ...]:
-    if not is_fresh:
-        return ()
     wait_s = patience_s(basket.urgency, cadence_s, settings)
     started = basket.wave_started_at
     # Exits never give up: an unwound exit would only start again.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from typing import Final
 
 from volguard.execution.settings import ExecutionSettings
 from volguard.model.instrument import Side
 from volguard.model.market import Quote
 from volguard.model.order import Purpose, Urgency
 from volguard.model.units import tick_above, tick_below
+
+DOUBLINGS_MAX: Final = 32  # beyond any band; an exit that nobody fills may climb for thousands of rungs
 
 
 def patience_s(urgency: Urgency, cadence_s: float, settings: ExecutionSettings) -> float:
@@ -71,4 +74,4 @@ def _reach(
     if is_entry or urgency is not Urgency.HIGH:
         return reach
     band = settings.band_inr if mid <= settings.band_switch_inr else settings.band_share * mid
-    return float(min(reach * 2.0**rung, band))
+    return float(min(reach * 2.0 ** min(rung, DOUBLINGS_MAX), band))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -25,7 +26,7 @@ class ExecutionSettings:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             value = getattr(self, name)
-            if name != "partial_fill_timeout_s" and value <= 0:
+            if name != "partial_fill_timeout_s" and not 0 < value < math.inf:
                 raise ValueError(f"{name} was {value}, must be above 0")
-        if self.partial_fill_timeout_s < 0:
+        if not 0 <= self.partial_fill_timeout_s < math.inf:
             raise ValueError(f"partial_fill_timeout_s was {self.partial_fill_timeout_s}, must be 0 or more")

@@ -11,7 +11,7 @@ import numpy as np
 
 from volguard.model.errors import DateNotCovered
 from volguard.model.instrument import OptionContract
-from volguard.model.market import BoolArray, ChainSnapshot, FloatArray, IntArray, Listing
+from volguard.model.market import BoolArray, Capabilities, ChainSnapshot, FloatArray, IntArray, Listing
 from volguard.nse.rules import Rules
 from volguard.pricing.black76 import Greeks, greeks
 from volguard.pricing.daycount import years_to_expiry
@@ -97,11 +97,12 @@ def view_market(
     previous: MarketView | None,
     *,
     trading_date: date,
-    cadence_s: float,
+    capabilities: Capabilities,
     rules: Rules,
     settings: FlagSettings,
 ) -> MarketView:
     """Price and judge one snapshot; `previous` is the view before it (None at the first)."""
+    cadence_s = capabilities.cadence_s
     listing = snapshot.listing
     same_listing = previous is not None and previous.listing.same_as(listing)
     if previous is not None and same_listing:
@@ -122,7 +123,7 @@ def view_market(
         frame.grid,
         rows,
         previous_mid=previous.mid if previous is not None and same_listing and not after_gap else None,
-        quote_age_s=snapshot.quote_age_s,
+        quote_age_s=_quote_age_s(snapshot, capabilities),
         cadence_s=cadence_s,
         tick=float(rules.contracts.tick(listing.underlying, trading_date)),
         settings=settings,
@@ -194,6 +195,12 @@ def reference_level(view: MarketView) -> tuple[float | None, str]:
         if math.isfinite(forward):
             return forward, f"forward {expiry.isoformat()} from parity"
     return None, "not available"
+
+
+def _quote_age_s(snapshot: ChainSnapshot, capabilities: Capabilities) -> FloatArray | None:
+    if snapshot.quote_age_s is None and capabilities.quote_time:
+        return np.full(len(snapshot.listing), np.nan)  # meant to be there: an unknown age is a stale one
+    return snapshot.quote_age_s
 
 
 def _is_gap(earlier: datetime, later: datetime, cadence_s: float, settings: FlagSettings) -> bool:

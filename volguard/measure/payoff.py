@@ -19,7 +19,7 @@ from volguard.model.instrument import OptionType, Side
 from volguard.model.market import FloatArray
 
 GRID_SIGMAS: Final = 14.0
-GRID_POINTS: Final = 2801
+GRID_POINTS: Final = 1401
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -143,12 +143,12 @@ class Quote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyBar:
-    """One session of an index; prices in points (India VIX in percent, as published)."""
+    """One session of an index in points (India VIX in percent); None where only the close is known."""
 
     day: date
-    open: float
-    high: float
-    low: float
+    open: float | None
+    high: float | None
+    low: float | None
     close: float
 
 

@@ -46,7 +46,7 @@ def from_file(path: Path, at: str | None, settings: Settings) -> MarketView:
         chosen,
         None,
         trading_date=market.info.trading_date,
-        cadence_s=market.info.capabilities.cadence_s,
+        capabilities=market.info.capabilities,
         rules=rules,
         settings=settings.quotes,
     )
@@ -71,14 +71,14 @@ def from_journal(root: Root, journal: Path | None, at: str | None) -> MarketView
         snapshot,
         None,
         trading_date=started.trading_date,
-        cadence_s=started.source.capabilities.cadence_s,
+        capabilities=started.source.capabilities,
         rules=rules_of(settings),
         settings=settings.quotes,
     )
 
 
 def chain_document(view: MarketView, expiry: date | None) -> dict[str, Any]:
-    """The ladder of one expiry (None: the nearest), figures None where there are none. Raises UsageError when it is not listed."""
+    """The ladder of one expiry (None: the nearest), figures None where there are none. Raises UsageError."""
     listed = view.listing.expiries
     chosen = expiry or listed[0]
     if chosen not in listed:

@@ -1,12 +1,12 @@
-"""Black-76 prices and Greeks of European options on a forward, vectorised (F. Black, 1976, eqs. 13-16).
+"""Black-76 prices and Greeks of European options on a forward, vectorised (F. Black, 1976, eq. 16).
 
     call = D (F Phi(d1) - K Phi(d2)),  d1 = ln(F/K)/s + s/2,  d2 = d1 - s,  s = sigma sqrt(t)
 
 F forward (points), K strike (points), t years (ACT/365), sigma decimal per year, D discount factor. Prices
 come from the out-of-the-money side as a difference of Mills' ratios, so that deep wings keep their digits and
 are never negative; the in-the-money side adds the discounted intrinsic value. With x = |ln(F/K)|, z = x/s and
-h = s/2 the normalised price is phi-like density times (R(z - h) - R(z + h)) (P. Jaeckel, "Let's be rational",
-2015, section 6, in other letters).
+h = s/2 the normalised price is exp(-(z^2 + h^2)/2) / sqrt(2 pi) times R(z - h) - R(z + h), with Mills'
+ratio R (after P. Jaeckel, "Let's be rational", 2015, where it is written with scaled erfc).
 
 Spot convention: S = F D, that is no dividend and ln D = -r t, so that `delta`, `gamma`, `vanna_per_pt` and
 `charm_per_day` are per point of spot, and theta, charm and rho are taken at constant spot; `forward_delta` is
@@ -79,9 +79,9 @@ def price(
     is_call: ArrayLike,
     discount: ArrayLike,
 ) -> FloatArray:
-    """Discounted Black-76 price in points, broadcast shape; see the module for units, limits and bad input."""
+    """Discounted Black-76 price in points, broadcast shape; units, limits and bad input as in the module."""
     columns, call, shape = flat_columns((forward, strike, t, sigma, discount), is_call)
-    return _by_block(_fill_price, 1, columns, call).reshape(shape)
+    return _by_block(_price_of, 1, columns, call)[0].reshape(shape)
 
 
 def greeks(
@@ -97,14 +97,14 @@ def greeks(
     E. G. Haug, "The Complete Guide to Option Pricing Formulas", 2007, chapter 2, with cost of carry b = r.
     """
     columns, call, shape = flat_columns((forward, strike, t, sigma, discount), is_call)
-    values = _by_block(_fill_greeks, len(_NAMES), columns, call)
+    values = _by_block(_greeks_of, len(_NAMES), columns, call)
     return Greeks(**{name: row.reshape(shape) for name, row in zip(_NAMES, values, strict=True)})
 
 
 def flat_columns(
     inputs: tuple[ArrayLike, ...], is_call: ArrayLike
 ) -> tuple[tuple[FloatArray, ...], BoolArray, tuple[int, ...]]:
-    """Broadcast the inputs and flatten them: float columns (n,), call mask (n,) and the shape to return to."""
+    """Inputs broadcast and flattened: float columns (n,), call mask (n,), and the shape to return to."""
     arrays = [np.asarray(value, dtype=np.float64) for value in inputs]
     call = np.asarray(is_call, dtype=np.bool_)
     shape = np.broadcast_shapes(call.shape, *(array.shape for array in arrays))
@@ -115,18 +115,21 @@ def flat_columns(
 
 
 def _by_block(
-    fill: Callable[[FloatArray, _Wing, BoolArray], None],
+    evaluate: Callable[[_Wing, BoolArray], list[FloatArray]],
     rows: int,
     columns: tuple[FloatArray, ...],
     is_call: BoolArray,
-) -> FloatArray:
-    count = len(is_call)
-    out = np.empty((rows, count))
+) -> list[FloatArray]:
     with np.errstate(all="ignore"):
-        for first in range(0, count, BLOCK):
+        if len(is_call) <= BLOCK:
+            return evaluate(_wing(*columns), is_call)
+        out = np.empty((rows, len(is_call)))
+        for first in range(0, len(is_call), BLOCK):
             part = slice(first, first + BLOCK)
-            fill(out[:, part], _wing(*(column[part] for column in columns)), is_call[part])
-    return out
+            block = evaluate(_wing(*(column[part] for column in columns)), is_call[part])
+            for row, values in enumerate(block):
+                out[row, part] = values
+    return list(out)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -197,11 +200,12 @@ def _wide_tails(
     return np.where(below, near, 1.0 - near), density / skew * far_tail, np.maximum(value, 0.0)
 
 
-def _fill_price(out: FloatArray, wing: _Wing, is_call: BoolArray) -> None:
-    out[0] = wing.discount * (wing.value + wing.gap * (is_call != wing.is_up))
+def _price_of(wing: _Wing, is_call: BoolArray) -> list[FloatArray]:
+    return [wing.discount * (wing.value + wing.gap * (is_call != wing.is_up))]
 
 
-def _fill_greeks(out: FloatArray, wing: _Wing, is_call: BoolArray) -> None:
+def _greeks_of(wing: _Wing, is_call: BoolArray) -> list[FloatArray]:
+    # In the order of the fields of Greeks.
     discount, t, sigma, s = wing.discount, wing.t, wing.sigma, wing.s
     is_otm = is_call == wing.is_up
     sign = np.where(is_call, 1.0, -1.0)
@@ -209,22 +213,26 @@ def _fill_greeks(out: FloatArray, wing: _Wing, is_call: BoolArray) -> None:
     d1, d2 = lean + wing.h, lean - wing.h
     wing_d1 = np.where(wing.is_up, wing.near, wing.far)
     wing_d2 = np.where(wing.is_up, wing.far, wing.near)
-    itm = np.where(is_otm, wing_d2, 1.0 - wing_d2)
+    delta = sign * np.where(is_otm, wing_d1, 1.0 - wing_d1)
+    probability_itm = np.where(is_otm, wing_d2, 1.0 - wing_d2)
     density = wing.vega / wing.forward  # phi(d1)
+    dual_delta = -sign * discount * probability_itm
     carry = -np.log(discount)  # r t
-    strike_now = sign * discount * wing.strike * itm
-    sqrt_t = np.sqrt(t)
-    out[0] = discount * (wing.value + wing.gap * ~is_otm)
-    out[1] = sign * np.where(is_otm, wing_d1, 1.0 - wing_d1)
-    out[2] = discount * out[1]
-    out[3] = density / (wing.forward * discount * s)
-    out[4] = _PER_POINT * discount * wing.vega * sqrt_t
-    out[5] = (discount * wing.vega * sigma / sqrt_t * 0.5 + strike_now * (carry / t)) / -DAYS_PER_YEAR
-    out[6] = _PER_POINT * strike_now * t
-    out[7] = -_PER_POINT * density * (d2 / sigma)
-    out[8] = density * (0.5 * d2 - carry / s) / t / DAYS_PER_YEAR
-    out[9] = _PER_POINT * out[4] * d1 * (d2 / sigma)
-    out[10] = -sign * discount * itm
-    out[11] = itm
-
-
+    strike_rho = wing.strike * dual_delta
+    spread = d2 / sigma
+    vega = discount * wing.vega
+    vega_per_pt = _PER_POINT * np.sqrt(t) * vega
+    return [
+        discount * (wing.value + wing.gap * ~is_otm),
+        delta,
+        discount * delta,
+        density / (wing.forward * discount * s),
+        vega_per_pt,
+        (strike_rho * carry - 0.5 * vega * s) / (t * DAYS_PER_YEAR),
+        -_PER_POINT * strike_rho * t,
+        -_PER_POINT * density * spread,
+        density * (0.5 * d2 - carry / s) / (t * DAYS_PER_YEAR),
+        _PER_POINT * vega_per_pt * d1 * spread,
+        dual_delta,
+        probability_itm,
+    ]

@@ -1,12 +1,12 @@
 """Implied volatility of Black-76, vectorised, to machine precision wherever the price carries it.
 
 The method follows P. Jaeckel, "Let's be rational", Wilmott 2015: the out-of-the-money price divided by
-D sqrt(F K) depends on x = |ln(F/K)| and s = sigma sqrt(t) alone; a close start, then Householder steps of order
-four on the logarithm of the price, or of its distance from the upper bound where that is the smaller. Own
-choices: the unknown is ln s, in which the logarithm of the price has bounded relative derivatives in both
-wings; the start solves the limit of small s (Bachelier's formula) by one rational function of ln(1 + x/price);
-and for s up to 0.35, that is nearly all listed options, the difference of normal tails is a series that loses
-no digit (see normal.mills_slope).
+D sqrt(F K) depends on x = |ln(F/K)| and s = sigma sqrt(t) alone; a close start, then Householder steps of
+order four on the logarithm of the price, or of its distance from the upper bound where that is the smaller.
+Own choices: the unknown is ln s, in which the logarithm of the price has bounded relative derivatives in both
+wings; the start solves the limit of small s (Bachelier's formula) by one rational function of
+ln(1 + x/price); and for s up to 0.35, that is nearly all listed options, the difference of normal tails is a
+series that loses no digit (see normal.mills_slope).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from volguard.model.market import FloatArray
+from volguard.model.market import BoolArray, FloatArray
 from volguard.pricing.black76 import BLOCK, flat_columns
 from volguard.pricing.normal import SERIES_REACH_MAX, SQRT_2PI, mills_ratio, mills_slope
 
@@ -30,8 +30,8 @@ STEP_CONVERGED: Final = 1e-4  # of order four: what is left after such a step is
 NOISE: Final = 4.0 * float(np.finfo(np.float64).eps)  # rounding of a price that holds intrinsic value
 PRICE_MIN: Final = 1e-100  # normalised; below it nothing that a market quotes
 
-# z / ln(1 + q) at which Bachelier's formula gives price / x = 1 / q, inverted: rational, relative error 7e-5
-# for z up to 38; the first number is sqrt(2 pi).
+# v / z as a function of v = ln(1 + q), where Bachelier's formula at z gives price / x = 1 / q: a rational
+# function with relative error 7e-5 for z up to 38; highest power first, sqrt(2 pi) at v = 0.
 _START_TOP: Final = (2.04270342e-09, 7.46116404e-06, 0.00178609301, 0.0507083249, 0.296591694, 2.50679066)
 _START_BOTTOM: Final = (2.73573607e-07, 0.000213186568, 0.0164284334, 0.118537364, 1.0)
 
@@ -48,7 +48,7 @@ class IvStatus(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImpliedVol:
-    """`sigma` decimal per year, nan unless `status` (uint8 of IvStatus) is OK; both of the broadcast shape."""
+    """`sigma` decimal per year, nan unless `status` (uint8 of IvStatus) is OK; broadcast shape."""
 
     sigma: FloatArray
     status: StatusArray
@@ -62,27 +62,24 @@ def implied_vol(
     is_call: ArrayLike,
     discount: ArrayLike,
 ) -> ImpliedVol:
-    """Volatility at which Black-76 gives `price` (points, discounted); `t` in years. Never raises on values."""
+    """Volatility at which Black-76 gives `price` (points, discounted), `t` in years; no value ever raises."""
     columns, call, shape = flat_columns((price, forward, strike, t, discount), is_call)
     sigma = np.full(len(call), np.nan)
     status = np.empty(len(call), dtype=np.uint8)
     with np.errstate(all="ignore"):
         for first in range(0, len(call), BLOCK):
             part = slice(first, first + BLOCK)
-            _solve_block(sigma[part], status[part], *(column[part] for column in columns), call[part])
+            _solve_block(sigma[part], status[part], tuple(column[part] for column in columns), call[part])
     return ImpliedVol(sigma=sigma.reshape(shape), status=status.reshape(shape))
 
 
 def _solve_block(
     sigma: FloatArray,
     status: StatusArray,
-    price: FloatArray,
-    forward: FloatArray,
-    strike: FloatArray,
-    t: FloatArray,
-    discount: FloatArray,
-    is_call: NDArray[np.bool_],
+    columns: tuple[FloatArray, ...],
+    is_call: BoolArray,
 ) -> None:
+    price, forward, strike, t, discount = columns
     low, gap = np.minimum(forward, strike), np.abs(forward - strike)
     value = price / discount
     is_itm = is_call == (forward > strike)
@@ -106,14 +103,14 @@ def _solve_block(
 
 def _total_vol(x: FloatArray, price: FloatArray, room: FloatArray) -> FloatArray:
     # s such that the normalised out-of-the-money price at x is `price`; `room` is what is left to its bound.
-    s = _start(x, price)
-    wide = np.flatnonzero(s > 2.0 * SERIES_REACH_MAX)
-    if not len(wide):
-        return _iterate(_narrow_step, s, x, np.log(price * SQRT_2PI))
-    at_wide = _solve_wide(s[wide], x[wide], price[wide], room[wide])
-    s[wide] = 0.1  # keeps the series within its reach; overwritten below
-    s = _iterate(_narrow_step, s, x, np.log(price * SQRT_2PI))
-    s[wide] = at_wide
+    s, log_price = _start(x, price), np.log(price * SQRT_2PI)
+    is_wide = s > 2.0 * SERIES_REACH_MAX
+    if not is_wide.any():
+        return _iterate(_narrow_step, s, x, log_price)
+    wide, narrow = np.flatnonzero(is_wide), np.flatnonzero(~is_wide)
+    s[wide] = _solve_wide(s[wide], x[wide], price[wide], room[wide])
+    if len(narrow):
+        s[narrow] = _iterate(_narrow_step, s[narrow], x[narrow], log_price[narrow])
     return s
 
 
@@ -158,8 +155,8 @@ def _narrow_step(s: FloatArray, x: FloatArray, target: FloatArray) -> FloatArray
 
 
 def _householder(newton: FloatArray, elasticity: FloatArray, z2: FloatArray, h2: FloatArray) -> FloatArray:
-    # Step in ln s for f = ln price (or ln room): f' = elasticity, f''/f' = m, f'''/f' = m^2 - 2(z2+h2) - m f'.
-    # (A. S. Householder, 1970, third order; Jaeckel 2015, eq. 4.5.)
+    # Step in ln s for f = ln price (or ln room): f' = elasticity, f''/f' = m, f'''/f' = m (m - f') - 2 (z2 + h2)
+    # (A. S. Householder, "The Numerical Treatment of a Single Nonlinear Equation", 1970, order four).
     m = (1.0 - elasticity) + (z2 - h2)
     third = m * (m - elasticity) - 2.0 * (z2 + h2)
     bend = newton * m

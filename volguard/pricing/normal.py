@@ -77,7 +77,7 @@ def mills_ratio(x: FloatArray) -> FloatArray:
     for column in _COLUMNS:
         both *= flat
         both += column
-    return np.divide(both[0], both[1], out=both[0]).reshape(x.shape)
+    return np.asarray(both[0] / both[1]).reshape(x.shape)
 
 
 def mills_slope(centre: FloatArray, reach: FloatArray) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import Final
 
 from volguard.measure.exposure import Exposure
 from volguard.model.decision import Breach, Phase, SafetyLevel, TradingState
+from volguard.model.instrument import OptionContract
 from volguard.model.market import Quote
 from volguard.model.order import OrderRequest
 from volguard.model.proposal import Budget
@@ -55,6 +57,7 @@ class ReviewInputs:
     after_gap: bool
     unknown_orders: int
     quality: float | None
+    missing_inputs: tuple[str, ...]  # what the source is meant to give and did not give now
     account_inr: Decimal | None
     exposure_after: Exposure | None
     open_risk_after_inr: Decimal | None
@@ -108,6 +111,11 @@ def daily_stops(inputs: ReviewInputs, limits: Limits) -> Sequence[Breach]:
         text = f"the hard stop at {limits.hard_stop_share:.1%} of equity was hit today"
         breaches.append(Breach(rule="hard_stop", value="hit", limit=limits.hard_stop_share, text=text))
     return breaches
+
+
+def source_inputs(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
+    """What the source is meant to give is there now."""
+    return [missing("source_inputs", what) for what in inputs.missing_inputs]
 
 
 def feed_gap(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
@@ -189,7 +197,7 @@ def portfolio_greeks(inputs: ReviewInputs, limits: Limits) -> Sequence[Breach]:
     breaches = []
     for name, value, share in seen:
         limit = figure(share * float(account))
-        if value > limit:
+        if not value <= limit:  # nan is no pass
             text = f"{name} after the trade was {value:.0f} rupees, limit {limit:.0f}"
             breaches.append(Breach(rule=f"portfolio_{name}", value=figure(value), limit=limit, text=text))
     return breaches
@@ -217,13 +225,15 @@ def covered_shorts(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
 def only_reduces(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
     """A closing order is against what is held, and for no more than that: it can never reverse."""
     breaches = []
+    closing: dict[OptionContract, int] = {}  # by this wave: slices of one contract count together
     for facts in inputs.orders:
+        contract = facts.request.contract
         signed = facts.request.side.sign * facts.request.quantity
-        if signed * facts.closable >= 0 or abs(signed) > abs(facts.closable):
-            text = f"{facts.request.contract.symbol}: closing {signed}, held {facts.closable}"
-            breaches.append(
-                Breach(rule="reduces", value=float(signed), limit=float(facts.closable), text=text)
-            )
+        left = facts.closable + closing.get(contract, 0)
+        closing[contract] = closing.get(contract, 0) + signed
+        if signed * left >= 0 or abs(signed) > abs(left):
+            text = f"{contract.symbol}: closing {signed}, held {left}"
+            breaches.append(Breach(rule="reduces", value=float(signed), limit=float(left), text=text))
     return breaches
 
 
@@ -264,7 +274,7 @@ def entry_price(inputs: ReviewInputs, limits: Limits) -> Sequence[Breach]:
     breaches = []
     for facts in inputs.orders:
         request = facts.request
-        if facts.fair_value is None:
+        if facts.fair_value is None or not math.isfinite(facts.fair_value):
             breaches.append(missing("entry_price", f"a fair value of {request.contract.symbol}"))
             continue
         band = max(
@@ -286,6 +296,7 @@ RISK_ADDING: Final[tuple[Check, ...]] = (
     kill_switch,
     trading_state,
     daily_stops,
+    source_inputs,
     feed_gap,
     unknown_orders,
     data_quality,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -48,7 +49,7 @@ class Limits:
                 raise ValueError(f"{name} was {value}, must be in [0, 1]")
         for name in ("entry_price_band_share", "approval_valid_cadences", "heal_dwell_s"):
             value = getattr(self, name)
-            if value <= 0:
+            if not 0 < value < math.inf:  # nan too would let everything pass
                 raise ValueError(f"{name} was {value}, must be above 0")
         for name in ("entry_price_band_ticks", "orders_per_day_max"):
             value = getattr(self, name)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from volguard.measure.market_view import AtTheMoney, MarketView, at_the_money, constant_maturity_iv
-from volguard.measure.payoff import LevelDensity, forecast_density
+from volguard.measure.payoff import LevelDensity, expected_payoff, forecast_density
 from volguard.measure.quality import QualitySettings
 from volguard.model.book import Bucket
 from volguard.model.decision import CandidateRecord, FigureValue
+from volguard.model.market import Capabilities
 from volguard.model.proposal import Budget, Proposal
 from volguard.model.units import figure
 from volguard.nse.rules import Rules
@@ -27,8 +29,9 @@ from volguard.volatility.iv_rv import IvRvSettings, IvRvSignal, iv_rv_signal, pe
 from volguard.volatility.outlook import Outlook
 from volguard.volatility.rank import percentile_of, z_score
 
-VIX_DAYS = 30.0
-REDUCED_LOTS_FACTOR = 0.5
+VIX_DAYS: Final = 30.0
+VOL_POINT: Final = 0.01
+REDUCED_LOTS_FACTOR: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,7 @@ class ProposalInputs:
     expiry: date | None
     last_entry_at: datetime | None
     view: MarketView
+    capabilities: Capabilities
     outlook: Outlook
     budget: Budget
     policy: Policy
@@ -70,6 +74,7 @@ class Premium:
     spread: float | None
     z: float | None
     ivp: float | None
+    month_origin: str  # what stands beside the past of India VIX
     signal: IvRvSignal
 
     @property
@@ -82,6 +87,7 @@ class Premium:
             "iv_rv_spread": _rounded(self.spread),
             "iv_rv_z": _rounded(self.z),
             "iv_percentile": _rounded(self.ivp),
+            "iv_month_origin": self.month_origin,
             "iv_history": "vix_proxy",
             "signal": self.signal.value,
         }
@@ -108,6 +114,7 @@ def propose(inputs: ProposalInputs) -> Proposal | Wait:
         "regime": inputs.outlook.regime.regime.value,
         "forecast_edge_judged": inputs.policy.require_forecast_edge,
         "vrp_judged": inputs.policy.require_vrp,
+        "quote_age": "judged" if inputs.capabilities.quote_time else "not_applicable",
         **premium.figures,
     }
     refused = _premium_gate(inputs.policy, premium)
@@ -124,8 +131,7 @@ def judge_premium(inputs: ProposalInputs, level: AtTheMoney) -> Premium:
     implied = per_session_volatility(level.sigma, level.years, sessions)
     forecast = outlook.forecast.volatility if outlook.forecast is not None else None
     spread = implied - forecast if implied is not None and forecast is not None else None
-    # The past of the spread is India VIX less forecast, so today's figure is VIX where the source has it.
-    month = inputs.view.snapshot.vix or constant_maturity_iv(inputs.view, VIX_DAYS)
+    month, origin = _month_iv(inputs)
     z = ivp = None
     if month is not None:
         ivp = percentile_of(month, outlook.past_vix)
@@ -137,8 +143,16 @@ def judge_premium(inputs: ProposalInputs, level: AtTheMoney) -> Premium:
         spread=spread,
         z=z,
         ivp=ivp,
+        month_origin=origin,
         signal=iv_rv_signal(_rounded(spread), _rounded(z), inputs.iv_rv_settings),
     )
+
+
+def _month_iv(inputs: ProposalInputs) -> tuple[float | None, str]:
+    # The past of the spread is India VIX less forecast: VIX is its like, the chain's own level stands in.
+    if inputs.capabilities.vix:
+        return inputs.view.snapshot.vix, "vix of the source"
+    return constant_maturity_iv(inputs.view, VIX_DAYS), "30-day ATM of the chain: the source has no VIX"
 
 
 def _entry_window(inputs: ProposalInputs) -> Wait | None:
@@ -198,6 +212,7 @@ def _from_candidates(
     if best is None:
         reason, text = _why_none(found)
         return Wait(reason=reason, text=text, figures=figures, candidates=records)
+    figures["ev_p_at_forecast_plus_1pt"] = _sensitivity(inputs, level, premium.sessions, best)
     return _proposal(inputs, best, figures, records)
 
 
@@ -227,8 +242,27 @@ def _density(inputs: ProposalInputs, level: AtTheMoney, sessions: float) -> Leve
     forecast = inputs.outlook.forecast
     if forecast is None:
         return None
-    dof = inputs.forecast_settings.student_t_dof
-    return forecast_density(level.forward, forecast.variance_over(sessions), dof)
+    return _density_at(inputs, level, forecast.variance_over(sessions))
+
+
+def _density_at(inputs: ProposalInputs, level: AtTheMoney, variance: float) -> LevelDensity:
+    return forecast_density(level.forward, variance, inputs.forecast_settings.student_t_dof)
+
+
+def _sensitivity(inputs: ProposalInputs, level: AtTheMoney, sessions: float, best: Candidate) -> float | None:
+    # What the edge would be if the forecast were one vol point too low.
+    forecast, value = inputs.outlook.forecast, best.figures["ev_p_per_unit"]
+    if forecast is None or value is None:
+        return None
+    dearer = replace(forecast, volatility=forecast.volatility + VOL_POINT).variance_over(sessions)
+    here = _density_at(inputs, level, forecast.variance_over(sessions))
+    there = _density_at(inputs, level, dearer)
+    credit = best.credit_per_unit
+    moved = (
+        expected_payoff(best.legs, credit, there).expected_points
+        - expected_payoff(best.legs, credit, here).expected_points
+    )
+    return figure(float(value) + level.discount * moved)
 
 
 def _why_none(found: tuple[Candidate, ...]) -> tuple[str, str]:

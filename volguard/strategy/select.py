@@ -12,10 +12,11 @@ import numpy as np
 
 from volguard.measure.market_view import AtTheMoney, MarketView
 from volguard.measure.payoff import LevelDensity, expected_payoff, max_loss_points, short_legs
-from volguard.measure.quality import QualitySettings, greek_confidence
+from volguard.measure.quality import QualitySettings, least_confidence, row_confidence
 from volguard.measure.touch import entry_credit, half_spreads, touch_prices
 from volguard.model.book import Leg, StructureKind
 from volguard.model.decision import CandidateRecord, FigureValue
+from volguard.model.market import FloatArray
 from volguard.model.proposal import Budget
 from volguard.model.units import figure, rupees
 from volguard.nse.rules import Rules
@@ -24,6 +25,8 @@ from volguard.strategy.policy import BucketPolicy, Policy
 from volguard.strategy.structure import ShortStrikes, structure_legs
 from volguard.volatility.regime import Regime
 
+_UNTRADABLE: Final = int(UNTRADABLE)  # plain numbers: members of an IntFlag are slow to reach
+_WIDE: Final = int(QuoteFlag.WIDE)
 STRUCTURE_OF_REGIME: Final = {
     Regime.TREND_UP: StructureKind.BULL_PUT_SPREAD,
     Regime.TREND_DOWN: StructureKind.BEAR_CALL_SPREAD,
@@ -111,11 +114,12 @@ def candidates(inputs: SelectionInputs, kind: StructureKind) -> tuple[Candidate,
     reach = inputs.expected_move_factor * level.straddle
     shorts = short_strikes(inputs.view, level, reach, inputs.policy.short_delta_max)
     widths = range(bucket.wing_width_max, bucket.wing_width_min - 1, -bucket.wing_width_step)
+    by_row = row_confidence(inputs.view, level.expiry, inputs.quality_settings)
     found: list[Candidate] = []
     for width in widths:
         legs = structure_legs(kind, inputs.view.listing.underlying, level.expiry, shorts, width)
         if legs is not None and _all_listed(inputs.view, legs):
-            found.append(_judge(inputs, kind, legs, width))
+            found.append(_judge(inputs, kind, legs, width, by_row))
     return tuple(found)
 
 
@@ -129,12 +133,14 @@ def best_candidate(found: tuple[Candidate, ...], *, by_edge: bool) -> Candidate 
     return max(passing, key=lambda c: float(c.figures["ev_p_per_loss"] or -math.inf))
 
 
-def _judge(inputs: SelectionInputs, kind: StructureKind, legs: tuple[Leg, ...], width: int) -> Candidate:
+def _judge(
+    inputs: SelectionInputs, kind: StructureKind, legs: tuple[Leg, ...], width: int, by_row: FloatArray
+) -> Candidate:
     view, budget = inputs.view, inputs.budget
     credit, half = entry_credit(view, legs), half_spreads(view, legs)
     expiry = inputs.level.expiry
     lot_size = inputs.rules.contracts.lot_size(view.listing.underlying, inputs.now.date(), expiry)
-    confidence = greek_confidence(view, expiry, [leg.contract for leg in legs], inputs.quality_settings)
+    confidence = least_confidence(view, expiry, by_row, [leg.contract for leg in legs])
     loss = max_loss_points(legs, credit) if credit is not None else None
     figures: dict[str, FigureValue] = {"width": width, "confidence": confidence}
     if credit is None or half is None or loss is None or loss <= 0 or credit <= 0:
@@ -235,13 +241,13 @@ def _has_edge(figures: dict[str, FigureValue]) -> bool:
 def _flagged_leg(view: MarketView, legs: tuple[Leg, ...]) -> str | None:
     for leg in legs:
         row = view.row(leg.contract)
-        flags = QuoteFlag(int(view.flags[row])) & UNTRADABLE if row is not None else QuoteFlag.NO_BID
+        flags = int(view.flags[row]) & _UNTRADABLE if row is not None else int(QuoteFlag.NO_BID)
         if flags:
-            return f"leg_{next(iter(flags)).name}".lower()
+            return f"leg_{next(iter(QuoteFlag(flags))).name}".lower()
     # A wide short cannot be bought back at a fair price; a wide wing only costs its spread.
     for leg in short_legs(legs):
         row = view.row(leg.contract)
-        if row is not None and view.flags[row] & QuoteFlag.WIDE:
+        if row is not None and view.flags[row] & _WIDE:
             return "short_leg_wide"
     return None
 

@@ -71,7 +71,8 @@ def ewma(returns: FloatArray, lambda_: float, sessions_min: int) -> FloatArray:
     for i, squared in enumerate((returns[sessions_min:] ** 2).tolist(), start=sessions_min):
         variance = lambda_ * variance + (1.0 - lambda_) * squared
         out[i] = variance
-    return np.sqrt(out * SESSIONS_PER_YEAR)
+    level: FloatArray = np.sqrt(out * SESSIONS_PER_YEAR)
+    return level
 
 
 def make_forecast(closes: FloatArray, settings: ForecastSettings) -> Forecast | None:

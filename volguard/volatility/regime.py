@@ -39,9 +39,10 @@ def daily_regime(bars: tuple[DailyBar, ...]) -> RegimeState:
 
     ATR, ADX: Wilder (1978), New Concepts in Technical Trading Systems.
     """
-    if len(bars) < BARS_MIN:
+    ranges = [(bar.high, bar.low, bar.close) for bar in bars if bar.high is not None and bar.low is not None]
+    if len(ranges) < BARS_MIN:
         return RegimeState(regime=Regime.NO_HISTORY, distance_atr=None, adx=None)
-    high, low, close = (np.array([getattr(bar, name) for bar in bars]) for name in ("high", "low", "close"))
+    high, low, close = np.array(ranges).T
     true_range = np.maximum(high[1:], close[:-1]) - np.minimum(low[1:], close[:-1])
     atr = _wilder(true_range)[-1]
     distance = float((close[-1] - _ema(close, EMA_SESSIONS)) / atr) if atr > 0 else 0.0
