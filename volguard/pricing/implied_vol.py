@@ -155,7 +155,7 @@ def _narrow_step(s: FloatArray, x: FloatArray, target: FloatArray) -> FloatArray
 
 
 def _householder(newton: FloatArray, elasticity: FloatArray, z2: FloatArray, h2: FloatArray) -> FloatArray:
-    # Step in ln s for f = ln price (or ln room): f' = elasticity, f''/f' = m, f'''/f' = m (m - f') - 2 (z2 + h2)
+    # Step in ln s for f = ln price (or ln room): f' = elasticity, f''/f' = m, f'''/f' = m (m-f') - 2 (z2+h2)
     # (A. S. Householder, "The Numerical Treatment of a Single Nonlinear Equation", 1970, order four).
     m = (1.0 - elasticity) + (z2 - h2)
     third = m * (m - elasticity) - 2.0 * (z2 + h2)

@@ -35,6 +35,7 @@ class QuoteFlag(IntFlag):
 
 
 ARBITRAGE: Final = QuoteFlag.CROSSED | QuoteFlag.BOUNDS | QuoteFlag.MONOTONE | QuoteFlag.CONVEX
+SLACK_TICKS: Final = 2
 UNTRADABLE: Final = (
     QuoteFlag.NO_BID | QuoteFlag.NO_ASK | QuoteFlag.STALE | QuoteFlag.JUMP | QuoteFlag.PARITY | ARBITRAGE
 )
@@ -125,7 +126,7 @@ def flag_quotes(
         _set(flags, ~(quote_age_s <= limit_s), QuoteFlag.STALE)
     _flag_bounds(flags, grid.listing, rows, tick)
     _flag_parity(flags, grid.listing, rows, tick)
-    _flag_strikes(flags, grid, rows)
+    _flag_strikes(flags, grid, rows, SLACK_TICKS * tick)
     if previous_mid is not None:
         _flag_jumps(flags, grid, rows.mid, previous_mid, spread, tick, settings.jump_sigmas)
     return flags
@@ -147,7 +148,8 @@ def _flag_bounds(flags: FlagArray, listing: Listing, rows: PricedRows, tick: flo
 def _flag_parity(flags: FlagArray, listing: Listing, rows: PricedRows, tick: float) -> None:
     call, put = listing.pairs
     fair = rows.discount[call] * (rows.forward[call] - listing.strike[call])
-    slack = 2 * tick
+    # Rows of one snapshot are not read in the same instant: the index moves about 1 bp meanwhile.
+    slack = SLACK_TICKS * tick + 1e-4 * rows.forward[call]
     dear = rows.bid[call] - rows.ask[put] > fair + slack
     cheap = rows.ask[call] - rows.bid[put] < fair - slack
     off = dear | cheap
@@ -155,14 +157,15 @@ def _flag_parity(flags: FlagArray, listing: Listing, rows: PricedRows, tick: flo
     _set_rows(flags, put, off, QuoteFlag.PARITY)
 
 
-def _flag_strikes(flags: FlagArray, grid: StrikeGrid, rows: PricedRows) -> None:
+def _flag_strikes(flags: FlagArray, grid: StrikeGrid, rows: PricedRows, slack: float) -> None:
     left, right, calls = grid.steps
     bid, ask = rows.bid, rows.ask
-    out_of_order = np.where(calls, bid[right] > ask[left], bid[left] > ask[right])
+    # Less than the slack does not pay for its own charges, so nobody trades it away.
+    out_of_order = np.where(calls, bid[right] > ask[left] + slack, bid[left] > ask[right] + slack)
     _set_rows(flags, left, out_of_order, QuoteFlag.MONOTONE)
     _set_rows(flags, right, out_of_order, QuoteFlag.MONOTONE)
     low, middle, high, weight = grid.triples
-    bent = bid[middle] > weight * ask[low] + (1.0 - weight) * ask[high] + 1e-9
+    bent = bid[middle] > weight * ask[low] + (1.0 - weight) * ask[high] + slack + 1e-9
     for corner in (low, middle, high):
         _set_rows(flags, corner, bent, QuoteFlag.CONVEX)
 
