@@ -91,6 +91,11 @@ def shipped_iv_rv() -> IvRvSettings:
     return _shipped(IvRvSettings, "iv_rv")
 
 
+def at(text: str) -> datetime:
+    """An instant in Indian time: `at("2025-09-03 11:00")`."""
+    return datetime.fromisoformat(text).replace(tzinfo=IST)
+
+
 def call(strike: int, expiry: date = WEEKLY) -> OptionContract:
     """A NIFTY call."""
     return OptionContract(underlying=NIFTY, expiry=expiry, strike=strike, option_type=OptionType.CALL)

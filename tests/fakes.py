@@ -92,7 +92,9 @@ def quote(bid: str | None, ask: str | None, contract: OptionContract = CONDOR[0]
 
 
 def request(**changes: Any) -> OrderRequest:
-    """An order to buy one lot of a put."""
+    """An order to buy one lot of a put; a limit price may be given as text."""
+    if isinstance(changes.get("limit_price"), str):
+        changes["limit_price"] = Decimal(changes["limit_price"])
     base = OrderRequest(
         tag="VG-1",
         trade_id="T001",

@@ -15,6 +15,7 @@ from tests.pricing import exact_black
 from volguard.pricing.black76 import BLOCK, Greeks, greeks, price
 
 NAMES = [field.name for field in fields(Greeks)]
+CURVED = ("gamma", "vega_per_pt", "theta_per_day", "vanna_per_pt", "charm_per_day", "volga_per_pt")
 DISCOUNT = float(np.exp(-0.05 * 7 / 365))
 FORWARD = 25_000.0 / DISCOUNT
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes import CONDOR, EXPIRY, TS, shipped
 
+from tests.fakes import CONDOR, EXPIRY, TS, shipped
 from volguard.model.book import Book, Bucket, StructureKind, Trade, TradeState
 from volguard.risk.buckets import bucket_capital_inr, budget_of, open_risk_inr
 

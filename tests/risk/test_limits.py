@@ -7,8 +7,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from tests.fakes import shipped
 
+from tests.fakes import shipped
 from volguard.risk.limits import BucketLimits, Limits
 
 LIMITS = shipped().limits

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes import shipped
 
+from tests.fakes import shipped
 from volguard.risk.stops import StopState, judge_stops
 
 EQUITY = Decimal(2_000_000)  # soft at 40,000 and hard at 60,000 rupees

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -22,12 +23,31 @@ GRID_SIGMAS: Final = 14.0
 GRID_POINTS: Final = 1401
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class LevelDensity:
-    """Levels of the index at expiry and their probabilities, both of shape (points,)."""
+    """Levels of the index at expiry, ascending, and their probabilities, both of shape (points,)."""
 
     levels: FloatArray
     probability: FloatArray
+
+    @cached_property
+    def mean(self) -> float:
+        """Expected level."""
+        return float(self.levels @ self.probability)
+
+    def above(self, points: Sequence[float]) -> list[tuple[float, float]]:
+        """Of the outcomes above each point: their probability, and their probability times level."""
+        first = np.searchsorted(self.levels, points, side="right")
+        mass, level = self._tails
+        return list(zip(mass[first].tolist(), level[first].tolist(), strict=True))
+
+    @cached_property
+    def _tails(self) -> tuple[FloatArray, FloatArray]:
+        # Probability, and probability times level, of everything from a point upwards.
+        def from_above(values: FloatArray) -> FloatArray:
+            return np.append(np.cumsum(values[::-1])[::-1], 0.0)
+
+        return from_above(self.probability), from_above(self.probability * self.levels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,20 +74,20 @@ def max_loss_points(legs: Sequence[Leg], credit: float) -> float | None:
     if calls < 0:
         return None
     # Piecewise linear: the worst level is at a strike, at zero or (calls never net short) far up.
-    strikes = np.array([0.0, *sorted(float(leg.contract.strike) for leg in legs)])
-    return float(-(payoff_at(legs, strikes) + credit).min())
+    knots = (0.0, *(float(leg.contract.strike) for leg in legs))
+    return -min(_points_at(legs, knot) for knot in knots) - credit
 
 
 def breakevens(legs: Sequence[Leg], credit: float) -> tuple[float, ...]:
     """Levels at which the structure neither makes nor loses at expiry, before costs, ascending."""
     strikes = sorted({float(leg.contract.strike) for leg in legs})
-    knots = np.array([0.0, *strikes, 2.0 * strikes[-1]])
-    pnl = payoff_at(legs, knots) + credit
+    knots = [0.0, *strikes, 2.0 * strikes[-1]]
+    pnl = [_points_at(legs, knot) + credit for knot in knots]
     points: list[float] = []
-    for left, right, low, high in zip(knots[:-1], knots[1:], pnl[:-1], pnl[1:], strict=True):
+    for (left, low), (right, high) in pairwise(zip(knots, pnl, strict=True)):
         if low == 0.0 or (low < 0) == (high < 0) or high == low:
             continue
-        points.append(float(left + (right - left) * (0.0 - low) / (high - low)))
+        points.append(left - (right - left) * low / (high - low))
     return tuple(points)
 
 
@@ -83,11 +103,37 @@ def forecast_density(forward: float, variance: float, dof: float) -> LevelDensit
 
 def expected_payoff(legs: Sequence[Leg], credit: float, density: LevelDensity) -> ExpectedPayoff:
     """Expected payoff under a density and the chance that credit plus payoff is above zero."""
-    paid = payoff_at(legs, density.levels)
-    return ExpectedPayoff(
-        expected_points=float(paid @ density.probability),
-        probability_of_profit=float(density.probability[paid + credit > 0].sum()),
+    strikes = [float(leg.contract.strike) for leg in legs]
+    edges = [0.0, *breakevens(legs, credit)]
+    outcomes = density.above([*strikes, *edges])
+    expected = 0.0
+    for leg, strike, (mass, level) in zip(legs, strikes, outcomes, strict=False):
+        call = level - strike * mass
+        is_call = leg.contract.option_type is OptionType.CALL
+        expected += leg.side.sign * (call if is_call else call - (density.mean - strike))
+    beyond = [mass for mass, _ in outcomes[len(strikes) :]] + [0.0]
+    profit = sum(
+        beyond[i] - beyond[i + 1]
+        for i, low in enumerate(edges)
+        if _points_at(legs, _inside(low, edges[i + 1] if i + 1 < len(edges) else math.inf)) + credit > 0
     )
+    return ExpectedPayoff(expected_points=expected, probability_of_profit=profit)
+
+
+def _points_at(legs: Sequence[Leg], level: float) -> float:
+    total = 0.0
+    for leg in legs:
+        contract = leg.contract
+        away = level - contract.strike
+        if contract.option_type is OptionType.PUT:
+            away = -away
+        if away > 0:
+            total += away if leg.side is Side.BUY else -away
+    return total
+
+
+def _inside(low: float, high: float) -> float:
+    return 0.5 * (low + high) if math.isfinite(high) else 2.0 * low + 1.0
 
 
 def short_legs(legs: Sequence[Leg]) -> tuple[Leg, ...]:

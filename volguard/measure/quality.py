@@ -19,6 +19,7 @@ from volguard.model.market import BoolArray, FloatArray
 from volguard.model.units import figure
 from volguard.pricing.quote_flags import ARBITRAGE, QuoteFlag
 
+_NAMED_FLAGS: Final = tuple((str(flag.name).lower(), int(flag)) for flag in QuoteFlag)
 _STALE: Final = int(QuoteFlag.STALE)  # a member of an IntFlag costs a look-up each time
 WEIGHTS: Final = {"coverage": 0.30, "freshness": 0.25, "spread": 0.20, "arbitrage": 0.15, "parity": 0.10}
 
@@ -155,4 +156,5 @@ def _share_without(flags: np.ndarray, flag: QuoteFlag, count: int) -> float:
 
 def flag_counts(view: MarketView) -> dict[str, int]:
     """How many rows of the whole chain carry each flag, by lower-case name."""
-    return {str(flag.name).lower(): int(np.count_nonzero(view.flags & flag)) for flag in QuoteFlag}
+    raised = view.flags[view.flags != 0]
+    return {name: int(np.count_nonzero(raised & bit)) for name, bit in _NAMED_FLAGS}

@@ -18,7 +18,7 @@ from volguard.model.market import FloatArray
 
 SQRT_2PI: Final = math.sqrt(2.0 * math.pi)
 ARGUMENT_MAX: Final = 60.0  # phi(60) is 1e-782: beyond it every double is the same zero
-SERIES_REACH_MAX: Final = 0.175  # where the series of mills_slope is exact to rounding
+SERIES_REACH_MAX: Final = 0.1  # where the series of mills_slope is exact to rounding
 
 _NUMERATOR: Final = (
     1451444.4311114256,
@@ -50,7 +50,7 @@ _DENOMINATOR: Final = (  # the coefficient of x^11 is 1
 _COLUMNS: Final = tuple(
     np.array([[p], [q]]) for p, q in reversed(tuple(zip(_NUMERATOR[:-1], _DENOMINATOR[:-1], strict=True)))
 )
-_SERIES_ORDER: Final = 13
+_SERIES_ORDER: Final = 11
 
 
 def pdf(x: FloatArray | float) -> FloatArray:

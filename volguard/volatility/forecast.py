@@ -83,7 +83,7 @@ def make_forecast(closes: FloatArray, settings: ForecastSettings) -> Forecast | 
     if len(smoothed) and math.isfinite(smoothed[-1]):
         models["ewma"] = float(smoothed[-1])
     realised = close_to_close(returns, settings.realised_window)
-    if realised is not None:
+    if realised is not None and math.isfinite(realised):
         models["realised"] = realised
     if not models:
         return None

@@ -18,11 +18,9 @@ def percentile_of(value: float, past: FloatArray) -> float | None:
 
 
 def z_score(value: float, past: FloatArray) -> float | None:
-    """Distance from the mean of the finite past in its standard deviations (n - 1); None below 2 values."""
+    """Distance from the finite past's mean in its standard deviations (n - 1); None below 2 unlike values."""
     known = past[np.isfinite(past)]
-    if len(known) < 2 or not math.isfinite(value):
+    # A past that never moved has a deviation of rounding noise, not of zero: compare the values themselves.
+    if len(known) < 2 or not math.isfinite(value) or known.min() == known.max():
         return None
-    deviation = float(np.std(known, ddof=1))
-    if deviation == 0.0:
-        return None
-    return (value - float(np.mean(known))) / deviation
+    return (value - float(np.mean(known))) / float(np.std(known, ddof=1))
