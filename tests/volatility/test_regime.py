@@ -20,9 +20,7 @@ def bars_of(closes: Sequence[float], reach: float = 50.0) -> tuple[DailyBar, ...
     """Daily bars that reach equally far above and below their close."""
     first = date(2025, 1, 1)
     return tuple(
-        DailyBar(
-            day=first + timedelta(days=i), open=close, high=close + reach, low=close - reach, close=close
-        )
+        DailyBar(day=first + timedelta(days=i), open=None, high=level + reach, low=level - reach, close=level)
         for i, level in enumerate(closes)
     )
 

@@ -12,13 +12,13 @@ from volguard.engine.state import Turn
 from volguard.engine.supervisor import is_session_open
 from volguard.execution.basket import is_uncovered
 from volguard.measure.exposure import exposure_of
-from volguard.measure.touch import quote_of
+from volguard.measure.market_view import MarketView
+from volguard.measure.touch import fair_values, quote_of
 from volguard.model.book import ZERO, Bucket, Leg, Position, Trade, TradeState, positions_of
 from volguard.model.decision import Approved, Breach, Refused
 from volguard.model.instrument import OptionContract
 from volguard.model.order import OrderRequest, OrderState, Purpose
 from volguard.model.proposal import Budget, Proposal
-from volguard.pricing.black76 import price
 from volguard.risk.buckets import budget_of, open_risk_inr
 from volguard.risk.checks import OrderFacts, ReviewInputs, TradeFacts
 from volguard.risk.review import review, screen
@@ -109,7 +109,7 @@ def _order_facts(turn: Turn, request: OrderRequest) -> OrderFacts:
     return OrderFacts(
         request=request,
         quote=quote_of(view, contract, tick) if view is not None else None,
-        fair_value=_fair_value(turn, contract),
+        fair_value=_fair_value(view, contract),
         closable=_closable(turn, request),
         lot_size=contracts.lot_size(contract.underlying, today, contract.expiry),
         freeze_quantity=contracts.freeze_quantity(contract.underlying, today),
@@ -117,15 +117,8 @@ def _order_facts(turn: Turn, request: OrderRequest) -> OrderFacts:
     )
 
 
-def _fair_value(turn: Turn, contract: OptionContract) -> float | None:
-    view = turn.market
-    row = view.row(contract) if view is not None else None
-    if view is None or row is None:
-        return None
-    listing = view.listing
-    years = view.years[listing.expiry_index[row]]
-    forward, discount = view.forward[row], view.discount[row]
-    value = float(price(forward, listing.strike[row], years, view.sigma[row], listing.is_call[row], discount))
+def _fair_value(view: MarketView | None, contract: OptionContract) -> float | None:
+    value = float(fair_values(view, [contract])[0]) if view is not None else math.nan
     return value if math.isfinite(value) else None
 
 

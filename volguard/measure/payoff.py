@@ -79,15 +79,21 @@ def max_loss_points(legs: Sequence[Leg], credit: float) -> float | None:
 
 
 def breakevens(legs: Sequence[Leg], credit: float) -> tuple[float, ...]:
-    """Levels at which the structure neither makes nor loses at expiry, before costs, ascending."""
+    """Levels at which the structure neither makes nor loses at expiry, before costs, ascending.
+
+    Of a stretch that pays exactly nothing, its two ends.
+    """
     strikes = sorted({float(leg.contract.strike) for leg in legs})
     knots = [0.0, *strikes, 2.0 * strikes[-1]]
     pnl = [_points_at(legs, knot) + credit for knot in knots]
     points: list[float] = []
     for (left, low), (right, high) in pairwise(zip(knots, pnl, strict=True)):
-        if low == 0.0 or (low < 0) == (high < 0) or high == low:
-            continue
-        points.append(left - (right - left) * low / (high - low))
+        if low * high < 0.0:
+            points.append(left - (right - left) * low / (high - low))
+        elif low != 0.0 == high:
+            points.append(right)
+        elif low == 0.0 != high and left not in points:
+            points.append(left)
     return tuple(points)
 
 

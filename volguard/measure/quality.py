@@ -126,13 +126,13 @@ def row_confidence(view: MarketView, expiry: date, settings: QualitySettings) ->
     """Confidence in [0, 1] of each row of an expiry: the vendor's volatility against ours, basis cancelled.
 
     The basis is the vega-weighted mean difference over out-of-the-money rows. A divergence of
-    `vendor_divergence_max` gives 0.5, twice that 0. No vendor figure is no witness, not a divergence; a
+    `vendor_divergence_max` gives 0.5, twice that 0. No vendor figure, or one of zero, is no witness, not a divergence; a
     strike without a volatility has no Greeks to believe: 0.
     """
     rows = view.listing.rows_of(expiry)
     ours, theirs = view.sigma[rows], view.snapshot.vendor_iv[rows]
     strike, forward = view.listing.strike[rows], view.forward[rows]
-    difference = theirs - ours
+    difference = np.where(theirs > 0.0, theirs, np.nan) - ours
     is_otm = (strike >= forward) == view.listing.is_call[rows]
     vega = np.where(is_otm & np.isfinite(difference), view.greeks.vega_per_pt[rows], 0.0)
     total = float(vega.sum())

@@ -14,7 +14,7 @@ import numpy as np
 from volguard.measure.market_view import MarketView
 from volguard.model.book import Leg, Position
 from volguard.model.instrument import OptionContract, Side
-from volguard.model.market import Quote
+from volguard.model.market import FloatArray, Quote
 from volguard.model.units import tick_price
 from volguard.pricing.black76 import price
 
@@ -68,82 +68,93 @@ def closing_price(view: MarketView, contract: OptionContract, quantity: int, tic
 
 
 def closing_mark(view: MarketView, positions: Sequence[Position], tick: Decimal) -> ClosingMark | None:
-    """Value of closing at the touch; None when any leg has no price to close at.
+    """Value of closing at the touch; None when a short has no price to be bought back at.
 
     A long leg that nobody bids for is worth nothing here: it can always be left to expire.
     """
     total = Decimal(0)
-    theoretical = 0.0
     confirmed = True
-    slack = 0.0
     for position in positions:
         closing = closing_price(view, position.contract, position.quantity, tick)
         if closing is None and position.quantity < 0:
             return None
         total += position.quantity * (closing or Decimal(0))
-        value = conservative_value(view, position.contract)
         if position.quantity < 0:
             confirmed = confirmed and _both_sides(view, position.contract)
-        confirmed = confirmed and value is not None
-        theoretical += position.quantity * (value or 0.0)
-        slack += THEORETICAL_SLACK_TICKS * float(tick) * abs(position.quantity)
-    cost, fair = -float(total), -theoretical
-    within = cost <= fair + THEORETICAL_MARGIN * abs(fair) + slack
+    fair = _conservative_cost(view, positions)
+    if fair is None:
+        return ClosingMark(value_inr=total, is_confirmed_price=False)
+    units = sum(abs(position.quantity) for position in positions)
+    slack = THEORETICAL_SLACK_TICKS * float(tick) * units
+    within = -float(total) <= fair + THEORETICAL_MARGIN * abs(fair) + slack
     return ClosingMark(value_inr=total, is_confirmed_price=confirmed and within)
 
 
-def conservative_value(view: MarketView, contract: OptionContract) -> float | None:
-    """Points at the smile plus one vol point; None when the strike has no volatility."""
-    row = view.row(contract)
-    if row is None or not math.isfinite(view.sigma[row]):
-        return None
+def fair_values(view: MarketView, contracts: Sequence[OptionContract], extra_vol: float = 0.0) -> FloatArray:
+    """Points at the smile plus `extra_vol`, nan where a strike has no volatility; shape (contracts,)."""
+    rows = [view.row(contract) for contract in contracts]
+    at = np.array([0 if row is None else row for row in rows], dtype=np.int64)
     listing = view.listing
-    value = price(
-        view.forward[row],
-        listing.strike[row],
-        view.years[listing.expiry_index[row]],
-        view.sigma[row] + CONSERVATIVE_VOL_POINTS,
-        listing.is_call[row],
-        view.discount[row],
+    values: FloatArray = price(
+        view.forward[at],
+        listing.strike[at],
+        view.years[listing.expiry_index[at]],
+        view.sigma[at] + extra_vol,
+        listing.is_call[at],
+        view.discount[at],
     )
-    return float(np.asarray(value))
+    return np.where([row is None for row in rows], np.nan, values)
 
 
-def entry_credit(view: MarketView, legs: Sequence[Leg]) -> float | None:
-    """Points per unit received by opening at the touch: sell at the bid, buy at the ask; None if unquoted."""
-    total = 0.0
-    for leg in legs:
-        row = view.row(leg.contract)
-        if row is None:
-            return None
-        column = view.snapshot.ask if leg.side is Side.BUY else view.snapshot.bid
-        total -= leg.side.sign * float(column[row])
-    return total if math.isfinite(total) else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegQuotes:
+    """The touch of each leg of a structure, in points; nan where a side is missing."""
+
+    sides: tuple[Side, ...]
+    bids: tuple[float, ...]
+    asks: tuple[float, ...]
+
+    @property
+    def credit(self) -> float | None:
+        """Points per unit received by opening: sell at the bid, buy at the ask; None if unquoted."""
+        credit = self.sold - self.bought
+        return credit if math.isfinite(credit) else None
+
+    @property
+    def half_spread(self) -> float | None:
+        """Points per unit lost to half the spread of every leg, once; None when a side is missing."""
+        total = 0.5 * (sum(self.asks) - sum(self.bids))
+        return total if math.isfinite(total) else None
+
+    @property
+    def bought(self) -> float:
+        """Points per unit paid for the long legs."""
+        return sum(ask for side, ask in zip(self.sides, self.asks, strict=True) if side is Side.BUY)
+
+    @property
+    def sold(self) -> float:
+        """Points per unit received for the short legs."""
+        return sum(bid for side, bid in zip(self.sides, self.bids, strict=True) if side is Side.SELL)
 
 
-def half_spreads(view: MarketView, legs: Sequence[Leg]) -> float | None:
-    """Points per unit lost to half the spread of every leg, once; None when a side is missing."""
-    total = 0.0
-    for leg in legs:
-        row = view.row(leg.contract)
-        if row is None:
-            return None
-        total += 0.5 * float(view.snapshot.ask[row] - view.snapshot.bid[row])
-    return total if math.isfinite(total) else None
+def leg_quotes(view: MarketView, legs: Sequence[Leg]) -> LegQuotes:
+    """The touch of each leg; a leg that is not listed has no quote."""
+    rows = [view.row(leg.contract) for leg in legs]
+    bid, ask = view.snapshot.bid, view.snapshot.ask
+    return LegQuotes(
+        sides=tuple(leg.side for leg in legs),
+        bids=tuple(math.nan if row is None else float(bid[row]) for row in rows),
+        asks=tuple(math.nan if row is None else float(ask[row]) for row in rows),
+    )
 
 
-def touch_prices(view: MarketView, legs: Sequence[Leg]) -> tuple[float, float]:
-    """Points per unit bought and sold (both positive) by opening at the touch. Callers checked the quotes."""
-    bought = sold = 0.0
-    for leg in legs:
-        row = view.row(leg.contract)
-        if row is None:
-            return math.nan, math.nan
-        if leg.side is Side.BUY:
-            bought += float(view.snapshot.ask[row])
-        else:
-            sold += float(view.snapshot.bid[row])
-    return bought, sold
+def _conservative_cost(view: MarketView, positions: Sequence[Position]) -> float | None:
+    contracts = [position.contract for position in positions]
+    if not contracts:
+        return 0.0
+    values = fair_values(view, contracts, CONSERVATIVE_VOL_POINTS)
+    cost = -float(values @ np.array([position.quantity for position in positions], dtype=np.float64))
+    return cost if math.isfinite(cost) else None
 
 
 def _both_sides(view: MarketView, contract: OptionContract) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from volguard.measure.market_view import AtTheMoney, MarketView
 from volguard.measure.payoff import LevelDensity, expected_payoff, max_loss_points, short_legs
 from volguard.measure.quality import QualitySettings, least_confidence, row_confidence
-from volguard.measure.touch import entry_credit, half_spreads, touch_prices
+from volguard.measure.touch import LegQuotes, leg_quotes
 from volguard.model.book import Leg, StructureKind
 from volguard.model.decision import CandidateRecord, FigureValue
 from volguard.model.market import FloatArray
@@ -137,22 +137,23 @@ def _judge(
     inputs: SelectionInputs, kind: StructureKind, legs: tuple[Leg, ...], width: int, by_row: FloatArray
 ) -> Candidate:
     view, budget = inputs.view, inputs.budget
-    credit, half = entry_credit(view, legs), half_spreads(view, legs)
+    quotes = leg_quotes(view, legs)
+    credit = quotes.credit
     expiry = inputs.level.expiry
     lot_size = inputs.rules.contracts.lot_size(view.listing.underlying, inputs.now.date(), expiry)
     confidence = least_confidence(view, expiry, by_row, [leg.contract for leg in legs])
     loss = max_loss_points(legs, credit) if credit is not None else None
     figures: dict[str, FigureValue] = {"width": width, "confidence": confidence}
-    if credit is None or half is None or loss is None or loss <= 0 or credit <= 0:
+    if credit is None or quotes.half_spread is None or loss is None or loss <= 0 or credit <= 0:
         # nan never reaches a comparison: an unquoted leg ends here.
-        reason = "no_credit" if credit is not None and half is not None else "leg_not_quoted"
+        reason = "no_credit" if credit is not None and quotes.half_spread is not None else "leg_not_quoted"
         return _refused(kind, legs, confidence, figures, reason)
     # Sized with the brokerage of one lot, the dearest case; tested with that of the lots found.
-    loss_per_lot = loss * lot_size + round_trip_cost_inr(inputs, legs, half, lot_size)
+    loss_per_lot = loss * lot_size + round_trip_cost_inr(inputs, quotes, lot_size)
     cap = float(budget.trade_risk_max_inr)
     lots = math.floor(figure(cap * confidence * inputs.lots_factor / loss_per_lot))
     units = max(lots, 1) * lot_size
-    cost = round_trip_cost_inr(inputs, legs, half, units)
+    cost = round_trip_cost_inr(inputs, quotes, units)
     figures |= {
         "credit_per_unit": figure(credit),
         "credit_share_of_width": figure(credit / width),
@@ -176,20 +177,21 @@ def _judge(
     )
 
 
-def round_trip_cost_inr(
-    inputs: SelectionInputs, legs: tuple[Leg, ...], half_spread: float, units: int
-) -> float:
-    """Half-spreads and charges of entry and exit of so many units a leg, in rupees, exit priced as entry."""
-    bought, sold = touch_prices(inputs.view, legs)
-    turnover = (bought + sold) * units
+def round_trip_cost_inr(inputs: SelectionInputs, quotes: LegQuotes, units: int) -> float:
+    """Half-spreads and charges of entry and exit of so many units a leg, in rupees, exit priced as entry.
+
+    nan when a side is missing.
+    """
+    half_spread = math.nan if quotes.half_spread is None else quotes.half_spread
+    turnover = (quotes.bought + quotes.sold) * units
     freeze = inputs.rules.contracts.freeze_quantity(inputs.view.listing.underlying, inputs.now.date())
     charges = inputs.rules.charges.estimate_inr(
         trade_date=inputs.now.date(),
         premium_buy_inr=turnover,
         premium_sell_inr=turnover,
-        orders=2 * len(legs) * math.ceil(units / freeze),
+        orders=2 * len(quotes.sides) * math.ceil(units / freeze),
     )
-    return 2.0 * half_spread * units + charges
+    return 2.0 * half_spread * units + float(charges)
 
 
 def _add_edge(
