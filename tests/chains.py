@@ -19,7 +19,8 @@ import numpy as np
 
 from volguard.measure.market_view import MarketView, view_market
 from volguard.measure.quality import QualitySettings
-from volguard.model.instrument import OptionContract, OptionType, Underlying
+from volguard.model.book import Leg
+from volguard.model.instrument import OptionContract, OptionType, Side, Underlying
 from volguard.model.market import Capabilities, ChainSnapshot, FloatArray, Listing
 from volguard.model.units import IST
 from volguard.nse.calendar import CalendarTables
@@ -104,6 +105,26 @@ def call(strike: int, expiry: date = WEEKLY) -> OptionContract:
 def put(strike: int, expiry: date = WEEKLY) -> OptionContract:
     """A NIFTY put."""
     return OptionContract(underlying=NIFTY, expiry=expiry, strike=strike, option_type=OptionType.PUT)
+
+
+def sold(contract: OptionContract) -> Leg:
+    """A short leg."""
+    return Leg(contract=contract, side=Side.SELL)
+
+
+def bought(contract: OptionContract) -> Leg:
+    """A long leg."""
+    return Leg(contract=contract, side=Side.BUY)
+
+
+def condor(low: int, short_put: int, short_call: int, high: int, expiry: date = WEEKLY) -> tuple[Leg, ...]:
+    """An iron condor from its four strikes, lowest first."""
+    return (
+        bought(put(low, expiry)),
+        sold(put(short_put, expiry)),
+        sold(call(short_call, expiry)),
+        bought(call(high, expiry)),
+    )
 
 
 def make_listing(strikes: Mapping[date, Iterable[int]] = STRIKES, underlying: Underlying = NIFTY) -> Listing:

@@ -9,7 +9,8 @@ import pytest
 from tests.cli.command import (
     CHAIN,
     REAL_DAY,
-    SIMULATED_DAY,
+    SEED_SEVEN,
+    SHORT_DAY,
     SWITCHES_OFF,
     Day,
     as_day,
@@ -48,7 +49,15 @@ def trading_day(real_days: tuple[Day, Day]) -> Day:
 
 
 @pytest.fixture(scope="session")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Day, Day]:
+    """The simulator's day of seed 7, run in two root folders."""
+    roots = [make_root(tmp_path_factory.mktemp(name)) for name in ("one", "two")]
+    first, second = together(*((SEED_SEVEN, root) for root in roots))
+    return as_day(roots[0], first), as_day(roots[1], second)
+
+
+@pytest.fixture(scope="session")
 def short_day(tmp_path_factory: pytest.TempPathFactory) -> Day:
     """A simulated day of few snapshots, where any journal will do."""
     root = make_root(tmp_path_factory.mktemp("short"))
-    return run_day(root, *SIMULATED_DAY, "--cadence", "900", "--no-report")
+    return run_day(root, *SHORT_DAY)

@@ -22,7 +22,15 @@ from volguard.model.book import Leg
 from volguard.model.decision import Approved, Phase
 from volguard.model.event import Effect, Event, HistoryLoaded, Record, SessionStarted
 from volguard.model.instrument import OptionContract, OptionType, Side, Underlying
-from volguard.model.market import Capabilities, ChainSnapshot, Listing, Quote, SourceInfo
+from volguard.model.market import (
+    COLUMNS,
+    BoolArray,
+    Capabilities,
+    ChainSnapshot,
+    Listing,
+    Quote,
+    SourceInfo,
+)
 from volguard.model.order import Order, OrderRequest, OrderState, Purpose, Urgency
 from volguard.model.units import IST
 from volguard.nse.rules import Rules, make_rules
@@ -209,7 +217,7 @@ def simulated(
     start: int = 0,
     stop: int | None = None,
 ) -> Day:
-    """Snapshots `start` to `stop` of a simulated session."""
+    """Snapshots `start` to `stop` of a simulated session, with the expiries that are traded alone."""
     from volguard.wiring import SourceRequest, open_source
 
     root = Root(path=ROOT, is_packaged=False, config_dir=ROOT / "config")
@@ -220,7 +228,7 @@ def simulated(
     assert history is not None
     day = market.info.trading_date
     return Day(
-        market=FakeMarket(info=market.info, shots=tuple(market.snapshots())[start:stop]),
+        market=FakeMarket(info=market.info, shots=_few_expiries(tuple(market.snapshots())[start:stop])),
         history=HistoryLoaded(
             ts=TS.replace(hour=9, minute=15),
             underlying=NIFTY,
@@ -229,6 +237,30 @@ def simulated(
             vix=history.daily("INDIA_VIX", day),
         ),
     )
+
+
+# The nearest two and the monthly one in five weeks: a sixth of the rows, the same trades.
+_EXPIRIES = (0, 1, 5)
+
+
+def _few_expiries(shots: tuple[ChainSnapshot, ...]) -> tuple[ChainSnapshot, ...]:
+    whole = shots[0].listing
+    rows = np.isin(whole.expiry_index, _EXPIRIES)
+    counts = np.diff(whole.offsets)[list(_EXPIRIES)]
+    listing = Listing(
+        underlying=whole.underlying,
+        expiries=tuple(whole.expiries[i] for i in _EXPIRIES),
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
+        strike=whole.strike[rows],
+        is_call=whole.is_call[rows],
+    )
+    return tuple(_only(shot, listing, rows) for shot in shots)
+
+
+def _only(shot: ChainSnapshot, listing: Listing, rows: BoolArray) -> ChainSnapshot:
+    ages = shot.quote_age_s[rows] if shot.quote_age_s is not None else None
+    columns = {name: getattr(shot, name)[rows] for name in COLUMNS}
+    return replace(shot, listing=listing, quote_age_s=ages, **columns)
 
 
 def source_info(cadence_s: float = 15.0) -> SourceInfo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from volguard.adapters.frames import Frames
 from volguard.adapters.history import FileHistory
 from volguard.adapters.interrupt import StopRequest
 from volguard.adapters.journal_files import next_session_path, session_paths
+from volguard.adapters.journal_open import connect_read_only, stored_schema
 from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.kill_switch import KillSwitchFile
 from volguard.adapters.paper import PaperExchange
@@ -167,7 +169,7 @@ def open_session(
                 gap_cadences=settings.quotes.gap_cadences,
                 show=frames,
             ),
-            opening=_opening(state, replace(started, session_id=path.stem), history, journal.head[0]),
+            opening=_opening(state, replace(started, session_id=path.stem), history, journal),
             state=state,
             control=control,
             frames=frames,
@@ -216,22 +218,25 @@ def _simulated(request: SourceRequest, settings: Settings, rules: Rules) -> Sour
     if session is None:
         raise UsageError(f"{day} is no trading day")
     listed = rules.contracts.expiries(underlying, day)
-    market = SyntheticMarket(
-        seed=seed,
-        scenario=Scenario(request.scenario or defaults.scenario),
-        cadence_s=defaults.cadence_s if request.cadence_s is None else request.cadence_s,
-        rules=SessionRules(
-            underlying=underlying,
-            trading_date=day,
-            open_at=opened.time(),
-            close_at=session.windows[-1][1].time(),
-            expiries=tuple((expiry.day, expiry.cycle) for expiry in listed),
-            lot_size=rules.contracts.lot_size(underlying, day, listed[0].day),
-            tick=rules.contracts.tick(underlying, day),
-            strike_step=rules.contracts.strike_step(underlying, day, listed[0].day),
-            trading_days=rules.calendar.trading_days(date(day.year - 3, 1, 1), day),
-        ),
-    )
+    try:
+        market = SyntheticMarket(
+            seed=seed,
+            scenario=Scenario(request.scenario or defaults.scenario),
+            cadence_s=defaults.cadence_s if request.cadence_s is None else request.cadence_s,
+            rules=SessionRules(
+                underlying=underlying,
+                trading_date=day,
+                open_at=opened.time(),
+                close_at=session.windows[-1][1].time(),
+                expiries=tuple((expiry.day, expiry.cycle) for expiry in listed),
+                lot_size=rules.contracts.lot_size(underlying, day, listed[0].day),
+                tick=rules.contracts.tick(underlying, day),
+                strike_step=rules.contracts.strike_step(underlying, day, listed[0].day),
+                trading_days=rules.calendar.trading_days(date(day.year - 3, 1, 1), day),
+            ),
+        )
+    except ValueError as error:
+        raise UsageError(f"the simulator cannot make this day: {error}") from error
     return Source(market=market, history=market.history, seed=seed)
 
 
@@ -276,12 +281,17 @@ def _opening_events(
 def _journal_path(
     folder: Path, started: SessionStarted, new_session: bool, note: Callable[[str], None]
 ) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"journal folder {folder} cannot be made: {error.strerror}") from error
     kind, day = started.source.kind, started.trading_date
     fresh = next_session_path(folder, kind, day)
     known = session_paths(folder, kind, day)
     if new_session or not known:
         return fresh
+    if not _has_begun(known[-1]):
+        return known[-1]  # killed before its first row
     with JournalReader.open(known[-1]) as reader:
         before = beginning_of(reader)
     if before.ended not in (None, "interrupted"):
@@ -301,10 +311,23 @@ def _journal_path(
     return known[-1]
 
 
-def _opening(state: State, started: SessionStarted, history: HistoryLoaded, head: int) -> tuple[Event, ...]:
+def _has_begun(path: Path) -> bool:
+    with closing(connect_read_only(path)) as connection:
+        if stored_schema(path, connection) is None:
+            return False
+    with JournalReader.open(path) as reader:
+        return reader.head[0] > 0
+
+
+def _opening(
+    state: State, started: SessionStarted, history: HistoryLoaded, journal: SqliteJournal
+) -> tuple[Event, ...]:
     if state.desk is None:
         return started, history
-    return (SessionResumed(ts=state.desk.now, code_version=__version__, from_seq=head),)
+    resumed = SessionResumed(ts=state.desk.now, code_version=__version__, from_seq=journal.head[0])
+    # Killed between its first two events, a session has not been told its history yet.
+    is_told = next(journal.rows(kinds=(HistoryLoaded.__name__,), limit=1), None) is not None
+    return (resumed,) if is_told else (resumed, history)
 
 
 def _paper(settings: Settings, market: MarketData, rules: Rules, state: State) -> PaperExchange:

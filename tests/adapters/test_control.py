@@ -83,9 +83,10 @@ def test_a_socket_left_behind_is_replaced(journal: Path) -> None:
 
 def test_close_takes_the_socket_and_its_thread_away(journal: Path) -> None:
     """Nothing listens and nothing waits after the session."""
+    before = set(threading.enumerate())
     server = ControlServer(journal)
     assert server.start()
-    (thread,) = [one for one in threading.enumerate() if one.name == "control"]
+    (thread,) = set(threading.enumerate()) - before
     server.close()
     thread.join(timeout=5.0)
     assert not thread.is_alive() and not socket_path(journal).exists()

@@ -173,13 +173,17 @@ class Account:
     """The book as the engine keeps it, and the exchange that it talks to; cut and restored on demand."""
 
     cut: int | None
-    exchange: PaperExchange = field(default_factory=paper)
+    delay_s: float
+    exchange: PaperExchange = field(init=False)
     orders: dict[str, Order] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
     log: list[OrderFilled | OrderUpdated] = field(default_factory=list)
     commits: int = 0
     last_at: datetime | None = None
     reviews: int = 0
+
+    def __post_init__(self) -> None:
+        self.exchange = paper(delay_s=self.delay_s)
 
     def take(self, snapshot_at: datetime, beat: Beat) -> None:
         snapshot = chain(snapshot_at, beat.quotes)
@@ -211,7 +215,7 @@ class Account:
         self.commits += 1
         if self.commits != self.cut:
             return False
-        self.exchange = paper()
+        self.exchange = paper(delay_s=self.delay_s)
         self.exchange.restore(tuple(self.orders.values()), self.fills, self.last_at)
         return True
 
@@ -268,9 +272,9 @@ def _fill(order: Order, event: OrderFilled) -> Fill:
     )
 
 
-def live(beats: list[Beat], cut: int | None = None) -> Account:
+def live(beats: list[Beat], cut: int | None = None, delay_s: float = 0.25) -> Account:
     """A day of beats, cut after so many commits."""
-    account, now = Account(cut=cut), TS
+    account, now = Account(cut=cut, delay_s=delay_s), TS
     for beat in beats:
         now += timedelta(seconds=beat.wait_s)
         account.take(now, beat)
@@ -297,19 +301,21 @@ BEATS = st.builds(
 )
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
-@given(st.lists(BEATS, min_size=2, max_size=6))
-def test_restored_from_the_book_it_goes_on_as_if_it_had_never_stopped(beats: list[Beat]) -> None:
+@settings(derandomize=True, max_examples=100, deadline=None)
+@given(beats=st.lists(BEATS, min_size=2, max_size=6), delay_s=st.sampled_from([0.25, 20.0]))
+def test_restored_from_the_book_it_goes_on_as_if_it_had_never_stopped(
+    beats: list[Beat], delay_s: float
+) -> None:
     """Stopped after any commit, acknowledgement, fill or snapshot: the same words and fills follow."""
-    whole = live(beats)
+    whole = live(beats, delay_s=delay_s)
     for cut in range(1, whole.commits + 1):
-        assert live(beats, cut).log == whole.log, f"cut after commit {cut} of {whole.commits}"
+        assert live(beats, cut, delay_s).log == whole.log, f"cut after commit {cut} of {whole.commits}"
 
 
 @settings(derandomize=True, max_examples=100, deadline=None)
 @given(st.lists(BEATS, min_size=2, max_size=8))
 def test_no_snapshot_gives_more_than_it_showed(beats: list[Beat]) -> None:
-    """On any day: per snapshot, contract and side no more than the shown size, at the touch, in whole lots."""
+    """Per snapshot, contract and side: no more than the shown size, at the touch, in whole lots."""
     account, now = live(beats), TS
     shown = {}
     for beat in beats:

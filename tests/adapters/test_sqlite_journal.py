@@ -26,7 +26,8 @@ from tests.adapters.journal_samples import (
 )
 from volguard.adapters.journal_chain import GENESIS, anchor_path, read_anchors
 from volguard.adapters.journal_codec import CHECKPOINT_KIND, EVENT_KINDS, SNAPSHOT_KIND, decode_as
-from volguard.adapters.journal_reader import SCHEMA, JournalReader
+from volguard.adapters.journal_open import SCHEMA
+from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.journal_verify import verify
 from volguard.adapters.sqlite_journal import SqliteJournal
 from volguard.model.errors import (

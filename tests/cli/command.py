@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 DATA = PROJECT.parent / "shared" / "data"
 CHAIN = DATA / "nifty_chain_2025-08-29.parquet"
 TIMEOUT_S = 180.0
+VIEWS = ("decisions", "orders", "fills", "trades", "alerts", "state_changes")  # made when a day has ended
 
 # As the operator types it, from the project's root.
 REAL_DAY = (
@@ -29,6 +31,8 @@ REAL_DAY = (
 )
 SWITCHES_OFF = ("--set", "strategy.require_forecast_edge=false", "--set", "strategy.require_vrp=false")
 SIMULATED_DAY = ("run", "--phase", "SHADOW", "--broker", "simulator", "--speed", "max", "--json")
+SHORT_DAY = (*SIMULATED_DAY, "--cadence", "900", "--no-report")
+SEED_SEVEN = (*SIMULATED_DAY, "--seed", "7", "--cadence", "60", "--no-report")
 
 needs_real_day = pytest.mark.skipif(not CHAIN.exists(), reason="the recorded day is not beside the project")
 
@@ -48,8 +52,8 @@ class Done:
 
     @property
     def error(self) -> Any:
-        """Stderr as the one JSON object of an error."""
-        return json.loads(self.err)
+        """The error as the one JSON object that ends stderr; notes to the operator may stand before it."""
+        return json.loads(self.err.splitlines()[-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +81,9 @@ def command(*words: str, root: Path | None = None) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment without what would point the command elsewhere."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("VOLGUARD_")}
+    """This process's environment without what would point the command elsewhere, the project importable."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VOLGUARD_")}
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))}
 
 
 def volguard(*words: str, root: Path | None = None, cwd: Path = PROJECT) -> Done:
@@ -104,8 +109,6 @@ def start(*words: str, root: Path | None = None, cwd: Path = PROJECT) -> subproc
     )
 
 
-
-
 def run_day(root: Path, *words: str) -> Day:
     """Run a session that must end well."""
     return as_day(root, volguard(*words, root=root))
@@ -121,6 +124,22 @@ def make_root(folder: Path) -> Path:
     """A root folder with the shipped configuration and nothing else."""
     shutil.copytree(PROJECT / "config", folder / "config")
     return folder
+
+
+def cut_short(day: Day, root: Path, seq: int) -> Path:
+    """A copy of a day's journal under another root, as a crash right after a row would have left it."""
+    journal = root / "journal" / day.journal.name
+    journal.parent.mkdir(exist_ok=True)
+    shutil.copy(day.journal, journal)
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        for table in ("events", "market"):
+            connection.execute(f"DELETE FROM {table} WHERE seq > ?", (seq,))
+        for table in VIEWS:
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DELETE FROM meta WHERE key = 'views_seq'")
+    lines = Path(f"{day.journal}.anchor").read_text().splitlines(keepends=True)
+    Path(f"{journal}.anchor").write_text("".join(line for line in lines if int(line.split()[0]) <= seq))
+    return journal
 
 
 def row_count(journal: Path) -> int:

@@ -69,6 +69,19 @@ def test_open_risk_of_the_account_binds_across_buckets() -> None:
     assert risk_left(trade(95000, Bucket.MONTHLY)) == Decimal("5000.00")
 
 
+def test_capital_in_use_binds_when_open_risk_may_be_all_of_it() -> None:
+    """No trade risks more than what is left of its bucket."""
+    book = Book(trades=(trade(790_000),))
+    budget = budget_of(
+        book,
+        Bucket.WEEKLY,
+        account_inr=ACCOUNT,
+        bucket_limits=replace(WEEKLY, open_risk_share_max=1.0, trade_risk_share_max=1.0),
+        limits=replace(LIMITS, open_risk_share_max=1.0),
+    )
+    assert budget.trade_risk_max_inr == budget.capital_free_inr == Decimal(10_000)
+
+
 @pytest.mark.parametrize("state", list(TradeState))
 def test_only_live_trades_hold_a_reserve(state: TradeState) -> None:
     """A reserve is made with the decision and released on exit."""

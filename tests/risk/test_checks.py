@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes import quote, request
+from tests.fakes import put, quote, request
 from tests.risk.review_inputs import (
     BUDGET,
     CLOSING,
@@ -136,6 +136,14 @@ def test_a_rule_allows_its_limit_and_refuses_what_is_past_it(
     breaches = [b for check in RISK_ADDING for b in check(past, LIMITS)]
     assert {b.rule for b in breaches} == {rule}
     assert all(b.value is not None and b.limit is not None and b.text for b in breaches)
+
+
+@pytest.mark.parametrize("price", ["0", "-0.05", "-10"])
+def test_a_price_is_positive(price: str) -> None:
+    """A multiple of the tick that is no price is refused in either direction."""
+    for order in (FACTS, CLOSING):
+        breaches = checks.order_form(asking(order, limit_price=Decimal(price)), LIMITS)
+        assert [breach.text for breach in breaches] == [f"{put(24000).symbol}: price was {price}, tick 0.05"]
 
 
 def test_a_tiny_price_has_a_band_of_ticks() -> None:

@@ -6,21 +6,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cli.command import PROJECT, SIMULATED_DAY, command, environment, volguard
+from tests.cli.command import PROJECT, SEED_SEVEN, Day, command, environment, run_day, volguard
 
-WORDS = (*SIMULATED_DAY, "--seed", "7", "--cadence", "120", "--no-report")
 # Exec keeps the limit; SQLite sees a write refused, as on a full disk.
-LIMITED = "import os, resource, sys\nn = int(sys.argv[1])\nresource.setrlimit(resource.RLIMIT_FSIZE, (n, n))\n"
+LIMITED = (
+    "import os, resource, sys\nn = int(sys.argv[1])\nresource.setrlimit(resource.RLIMIT_FSIZE, (n, n))\n"
+)
 LIMITED += "os.execv(sys.argv[2], sys.argv[2:])\n"
 BYTES_MAX = 1_500_000
 
 
-def test_a_full_disk_halts_and_loses_nothing(fresh_root: Path) -> None:
+def test_a_full_disk_halts_and_loses_nothing(fresh_root: Path, twins: tuple[Day, Day]) -> None:
     """When a commit cannot be written the session halts with exit 1 and says so; what was committed is whole.
 
     With room again the same command goes on and ends as if nothing had happened.
     """
-    limited = [sys.executable, "-c", LIMITED, str(BYTES_MAX), *command(*WORDS, root=fresh_root)]
+    limited = [sys.executable, "-c", LIMITED, str(BYTES_MAX), *command(*SEED_SEVEN, root=fresh_root)]
     full = subprocess.run(limited, cwd=PROJECT, env=environment(), capture_output=True, text=True)
     assert full.returncode == 1, full.stderr
     assert "journal" in full.stderr
@@ -31,9 +32,7 @@ def test_a_full_disk_halts_and_loses_nothing(fresh_root: Path) -> None:
     assert verified.code == 0, verified.out
     assert verified.document["ok"] is True
     assert verified.document["rows"] > 10
-    ended = volguard(*WORDS, root=fresh_root)
-    assert ended.code == 0, ended.err
+    ended = run_day(fresh_root, *SEED_SEVEN)
     assert "continuing" in ended.err
-    whole = volguard(*WORDS, "--new-session", root=fresh_root)
-    assert ended.document["decisions_hash"] == whole.document["decisions_hash"]
-    assert ended.document["net_pnl_inr"] == whole.document["net_pnl_inr"]
+    for key in ("decisions_hash", "fills", "trades", "net_pnl_inr"):
+        assert ended.document[key] == twins[0].document[key]

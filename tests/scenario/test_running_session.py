@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.cli.command import (
-    SIMULATED_DAY,
     finish,
     make_root,
     rows_of,
@@ -22,7 +21,8 @@ from tests.cli.command import (
     wait_for_rows,
 )
 
-WORDS = ("run", "--phase", "SHADOW", "--seed", "7", "--speed", "600", "--json", "--no-report")
+MARKET = ("run", "--phase", "SHADOW", "--seed", "7", "--cadence", "60", "--json", "--no-report")
+WORDS = (*MARKET, "--speed", "600")
 PATIENCE_S = 30.0
 
 
@@ -43,7 +43,7 @@ def session(root: Path, journal: Path) -> Iterator[subprocess.Popen[str]]:
     """A session of 40 seconds, well under way."""
     process = start(*WORDS, root=root)
     try:
-        assert wait_for_rows(process, journal, 60)
+        assert wait_for_rows(process, journal, 20)
         yield process
     finally:
         process.kill()
@@ -94,7 +94,7 @@ def test_the_control_socket_is_the_owners_alone(journal: Path) -> None:
 
 @pytest.mark.usefixtures("session")
 def test_a_second_instance_is_turned_away(root: Path, journal: Path) -> None:
-    """A second session on the same journal ends with 79, names the journal and its holder, and touches nothing."""
+    """A second session on the same journal ends with 79, names journal and holder, and touches nothing."""
     done = volguard(*WORDS, root=root)
     assert done.code == 79, done.err
     said = done.err.strip().splitlines()[-1]
@@ -112,12 +112,12 @@ def test_a_running_journal_can_be_verified(root: Path) -> None:
 
 @pytest.mark.usefixtures("session")
 def test_a_kill_switch_that_appears_stops_new_risk(root: Path, journal: Path) -> None:
-    """The kill-switch file is seen between two snapshots, journaled, and nothing is opened while it lies there."""
+    """The kill-switch file is seen between two snapshots and journaled; nothing is opened meanwhile."""
     switch = root / "data" / "KILL_SWITCH"
     switch.parent.mkdir(exist_ok=True)
     switch.touch()
     seen = wait_until(lambda: [r for r in rows_of(journal, "KillSwitchSeen") if r[2]["present"]])[0][0]
-    wait_until(lambda: [r for r in rows_of(journal, "MarketSeen") if r[0] > seen + 10])
+    wait_until(lambda: [r for r in rows_of(journal, "MarketSeen") if r[0] > seen + 5])
     opened = [r for r in rows_of(journal, "Place") if r[0] > seen]
     assert all(body["approved"]["request"]["purpose"] != "OPEN" for _, _, body in opened)
     switch.unlink()
@@ -141,7 +141,7 @@ def test_ctrl_c_ends_a_paced_session_at_once(
     status = volguard("status", "--json", root=root)
     assert (status.document["running"], status.document["ended"]) == (False, "interrupted")
     assert volguard("journal", "verify", "--json", root=root).code == 0
-    ended = volguard(*SIMULATED_DAY, "--seed", "7", "--no-report", root=root)
+    ended = volguard(*MARKET, "--speed", "max", root=root)
     assert ended.code == 0, ended.err
     assert ended.document["journal"]["path"] == str(journal)
-    assert ended.document["snapshots"] == 1540
+    assert ended.document["snapshots"] == 385

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.command import SIMULATED_DAY, Day, as_day, make_root, run_day, together
-
-SEVEN = (*SIMULATED_DAY, "--seed", "7", "--cadence", "60", "--no-report")
+from tests.cli.command import SIMULATED_DAY, Day, make_root, run_day
 
 # Open risk far above 6 % of the account, Greek limits and exit rules out of the way: what must stop the
 # day's loss then are the two daily stops alone.
@@ -35,21 +32,13 @@ ACCOUNT_INR = Decimal(2_000_000)
 
 
 @pytest.fixture(scope="module")
-def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Day, Day]:
-    """The same seed in two root folders."""
-    roots = [make_root(tmp_path_factory.mktemp(name)) for name in ("one", "two")]
-    first, second = together(*((SEVEN, root) for root in roots))
-    return as_day(roots[0], first), as_day(roots[1], second)
-
-
-@pytest.fixture(scope="module")
-def crash(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+def crash(tmp_path_factory: pytest.TempPathFactory) -> Day:
     """A crash met with a book that is far too large."""
     root = make_root(tmp_path_factory.mktemp("crash"))
     with (root / "config" / "volguard.toml").open("a") as file:
         file.write(HEAVY)
     words = ("--scenario", "crash", "--seed", "7", "--cadence", "60", "--preset", "heavy", "--no-report")
-    yield run_day(root, *SIMULATED_DAY, *words)
+    return run_day(root, *SIMULATED_DAY, *words)
 
 
 def without_run(document: dict[str, Any]) -> dict[str, Any]:
@@ -60,14 +49,14 @@ def without_run(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_same_seed_is_the_same_day(twins: tuple[Day, Day]) -> None:
-    """Two runs with seed 7 tell the same day, down to the hash of the journal's last row but its settings' paths."""
+    """Two runs with seed 7 tell the same day, down to the hash of the journal's last row."""
     first, second = twins
     assert first.document["decisions_hash"] == second.document["decisions_hash"]
     assert without_run(first.document) == without_run(second.document)
 
 
 def test_the_simulated_day_needs_no_file_and_trades(twins: tuple[Day, Day]) -> None:
-    """Without a file the default strategy finds something to sell, on the fixed date, in lots of that date."""
+    """Without a file the default strategy finds something to sell, on the fixed date, in its lots."""
     day = twins[0]
     assert day.document["trading_date"] == "2026-09-16"
     assert day.document["source"]["kind"] == "simulator"
@@ -116,7 +105,7 @@ def test_the_crash_is_stopped_in_order(crash: Day) -> None:
 
 
 def test_losses_at_the_stops_are_beyond_their_limits(crash: Day) -> None:
-    """The soft stop acts at 2 % of the account and the hard one at 3 %, both on a confirmed executable mark."""
+    """The soft stop acts at 2 % of the account, the hard one at 3 %, both on a confirmed executable mark."""
     marks = {seq: Decimal(str(b["figures"]["pnl_net_inr"])) for seq, _, b in crash.rows("MarketSeen")}
     for reason, share in (("soft_stop", "0.02"), ("hard_stop", "0.03")):
         seq = first_row(crash, "StateChanged", reason=reason)

@@ -110,7 +110,7 @@ def test_every_quantity_is_whole_lots(trading_day: Day) -> None:
 
 
 def test_every_short_has_its_long_at_every_moment(trading_day: Day) -> None:
-    """Fill by fill in the journal's order, no trade is ever short more of a type and expiry than it is long."""
+    """Fill by fill in the journal's order, no trade is ever shorter of a type and expiry than long."""
     held: dict[tuple[str, date, str], int] = defaultdict(int)
     fills = trading_day.rows("FillBooked")
     assert len(fills) == len(trading_day.document["fills"])

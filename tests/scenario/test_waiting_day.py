@@ -7,6 +7,7 @@ import gzip
 import math
 import statistics
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def decisions_of(day: Day) -> list[Any]:
 
 
 def test_the_document_holds_every_promised_key(waiting_day: Day) -> None:
-    """One JSON document tells the whole day: every key that scripts rely on, 292 snapshots, from that date."""
+    """One JSON document tells the whole day: every key that scripts rely on, 292 snapshots, that date."""
     document = waiting_day.document
     assert document.keys() >= KEYS
     assert document["schema"] == "volguard.day/1"
@@ -64,7 +65,7 @@ def test_the_day_ends_in_wait(waiting_day: Day) -> None:
 
 
 def test_the_weekly_waits_because_implied_is_below_forecast(waiting_day: Day) -> None:
-    """The weekly bucket waits since implied volatility, 9.1 to 10 %, lies below the forecast; both are said."""
+    """The weekly bucket waits: implied volatility, 9.1 to 10 %, lies below the forecast; both are said."""
     judged = [
         decision["figures"]
         for decision in decisions_of(waiting_day)
@@ -93,9 +94,9 @@ def test_the_wait_says_its_figures_in_words(waiting_day: Day) -> None:
 
 
 def test_the_forecast_is_cut_at_the_close_before(waiting_day: Day) -> None:
-    """The forecast is the median of EWMA 0.94 and 20-day realised of closes up to 28 August, computed anew."""
+    """The forecast is the median of EWMA 0.94 and 20-day realised up to 28 August, computed anew."""
     closes = closes_before("2025-08-29")
-    returns = [math.log(b / a) for a, b in zip(closes, closes[1:], strict=False)]
+    returns = [math.log(b / a) for a, b in pairwise(closes)]
     variance = statistics.fmean(value**2 for value in returns[:60])
     for value in returns[60:]:
         variance = 0.94 * variance + 0.06 * value**2

@@ -118,6 +118,16 @@ def test_an_index_that_never_moves_is_neutral_and_not_a_division_by_zero() -> No
     assert (state.regime, state.distance_atr, state.adx) == (Regime.NEUTRAL, 0.0, 0.0)
 
 
+def test_days_that_widen_equally_on_both_sides_move_in_no_direction() -> None:
+    day, bars = date(2025, 1, 1), []
+    for i in range(80):
+        reach = 10.0 + 5.0 * i
+        bars.append(
+            DailyBar(day=day + timedelta(days=i), open=None, high=2e4 + reach, low=2e4 - reach, close=2e4)
+        )
+    assert daily_regime(tuple(bars)).adx == 0.0
+
+
 def test_too_few_bars_are_no_history_and_say_nothing() -> None:
     short = daily_regime(bars_of([20_000 + 40 * i for i in range(BARS_MIN - 1)]))
     assert (short.regime, short.distance_atr, short.adx) == (Regime.NO_HISTORY, None, None)

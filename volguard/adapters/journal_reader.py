@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import quote
 
 from volguard.adapters.journal_chain import GENESIS, blob_hash
 from volguard.adapters.journal_codec import (
@@ -20,13 +18,13 @@ from volguard.adapters.journal_codec import (
     decode,
     decode_as,
 )
+from volguard.adapters.journal_open import connect_read_only, readable, stored_schema
 from volguard.adapters.market_codec import decode_listing, decode_snapshot
-from volguard.model.errors import ConfigError, JournalDamaged, UsageError
+from volguard.model.errors import JournalDamaged, UsageError
 from volguard.model.event import Event, MarketSnapshot
 from volguard.model.market import ChainSnapshot, Listing
 from volguard.ports import JournalRow
 
-SCHEMA: Final = 1
 _LISTINGS_KEPT: Final = 8
 _LAST: Final = "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
 _MARKET_ROW: Final = (
@@ -139,49 +137,3 @@ class JournalReader:
         if found is None:
             raise UsageError(f"journal {self.path}: row {seq} holds no snapshot")
         return found[0], found[1]
-
-
-def connect_read_only(path: Path) -> sqlite3.Connection:
-    """A connection that cannot change a row. Raises UsageError when there is no such file.
-
-    SQLite reads what a crashed writer left in its write-ahead log, for which it needs to create an index
-    beside the file; where the folder forbids that, nobody can be writing, and the file is read as it is.
-    """
-    if not path.is_file():
-        raise UsageError(f"journal {path} does not exist", hint="name one with --journal")
-    immutable = "" if os.access(path.parent, os.W_OK) else "&immutable=1"
-    uri = f"file:{quote(str(path.resolve()))}?mode=ro{immutable}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None)
-
-
-def stored_schema(path: Path, connection: sqlite3.Connection) -> int | None:
-    """The schema version of a journal, None while it is empty.
-
-    Raises ConfigError on a newer version than this one's, JournalDamaged on a file that is no journal.
-    """
-    try:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-        if not tables:
-            return None
-        found = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-        version = int(found[0])
-    except (sqlite3.DatabaseError, TypeError, ValueError) as error:
-        raise JournalDamaged(f"{path} is not a readable journal: {error}", hint=KEEP_HINT) from error
-    if version > SCHEMA:
-        raise ConfigError(
-            f"journal {path} has schema version {version}, this program knows up to {SCHEMA}",
-            hint="use the newer volguard, or start a journal of its own",
-        )
-    return version
-
-
-KEEP_HINT: Final = "keep the file as it is and go on with a copy, or with --new-session"
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Turn what SQLite says of an unreadable file into JournalDamaged."""
-    try:
-        yield
-    except (sqlite3.DatabaseError, ValueError) as error:
-        raise JournalDamaged(f"journal {path} cannot be read: {error}", hint=KEEP_HINT) from error

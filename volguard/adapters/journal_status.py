@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+from volguard.adapters.journal_open import KEEP_HINT, connect_read_only, stored_schema
 from volguard.model.errors import JournalDamaged, UsageError
 
 STATUS_SCHEMA: Final = "volguard.status/1"
 
 
 def journal_status(path: Path) -> dict[str, Any]:
-    """The last checkpoint and how the session ended, as a document. Raises JournalDamaged, UsageError."""
-    if not path.is_file():
-        raise UsageError(f"there is no journal {path}")
-    try:
-        with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as connection:
+    """The last checkpoint and how the session ended; raises JournalDamaged, UsageError, ConfigError."""
+    with closing(connect_read_only(path)) as connection:
+        stored_schema(path, connection)
+        try:
             return _document(path, connection)
-    except (sqlite3.DatabaseError, json.JSONDecodeError, KeyError) as error:
-        raise JournalDamaged(f"journal {path} cannot be read: {error}") from error
-    finally:
-        if "connection" in locals():
-            connection.close()
+        except (sqlite3.DatabaseError, json.JSONDecodeError, KeyError) as error:
+            raise JournalDamaged(f"journal {path} cannot be read: {error}", hint=KEEP_HINT) from error
 
 
 def _document(path: Path, connection: sqlite3.Connection) -> dict[str, Any]:

@@ -21,14 +21,14 @@ from volguard.adapters.journal_chain import (
     sync_directory,
 )
 from volguard.adapters.journal_codec import CHECKPOINT_KIND, SnapshotReference, encode, encode_exact
-from volguard.adapters.journal_reader import (
+from volguard.adapters.journal_open import (
     KEEP_HINT,
     SCHEMA,
-    JournalReader,
     connect_read_only,
     readable,
     stored_schema,
 )
+from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.lock import JournalLock
 from volguard.adapters.market_codec import encode_snapshot, same_listing
 from volguard.model.errors import InvariantBroken, JournalDamaged, JournalWriteFailed

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from typing import Any, Final
 
 import typer
 
 from volguard import __version__
 from volguard.cli import chain, config, data, journal, run, status, why
 from volguard.cli.options import error_text
-from volguard.model.errors import VolguardError
+from volguard.model.errors import UsageError, VolguardError
+
+# What Typer raises on a call it cannot parse; where that class lives depends on Typer's version.
+MistypedCall: Final[Any] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="volguard",
@@ -46,13 +50,27 @@ def _root(
 
 def main() -> None:
     """Run the command line; every error on purpose ends in its own exit code."""
+    as_json = "--json" in sys.argv
     try:
-        app()
+        code = app(standalone_mode=False)
     except VolguardError as error:
-        sys.stderr.write(error_text(error, as_json="--json" in sys.argv) + "\n")
+        sys.stderr.write(error_text(error, as_json=as_json) + "\n")
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
+    except MistypedCall as error:
+        raise SystemExit(_refuse(error, as_json=as_json)) from None
+    except (KeyboardInterrupt, typer.Abort):
         raise SystemExit(130) from None
+    raise SystemExit(code)
+
+
+def _refuse(error: Any, *, as_json: bool) -> int:
+    if as_json:
+        command = error.ctx.command_path if error.ctx is not None else "volguard"
+        refusal = UsageError(error.format_message(), hint=f"see {command} --help")
+        sys.stderr.write(error_text(refusal, as_json=True) + "\n")
+    else:
+        error.show()
+    return UsageError.exit_code
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def inspect(
         print_json({"schema": "volguard.data_inspect/1", "file": str(file), **summary})
         return
     for key, value in summary.items():
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             sys.stdout.write(f"{key}:\n" + "".join(f"  {_line(item)}\n" for item in value))
         else:
             sys.stdout.write(f"{key}: {value}\n")

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from volguard.cli.options import JournalOption, JsonOption, RootOption, journal_of, print_json, say
+from volguard.model.errors import UsageError
 
 DAMAGED = 9
 
@@ -145,5 +146,8 @@ def export(
         ExportFormat.CSV: journal_export.export_csv,
     }
     path = journal_of(root, journal)
-    count = writers[form](path, out)
+    try:
+        count = writers[form](path, out)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror or error}") from error
     say(f"wrote {count} rows of {path} to {out}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from decimal import Decimal
 from typing import Any
 
 from volguard.cli.options import JournalOption, JsonOption, RootOption, journal_of, print_json
@@ -28,7 +29,10 @@ def status(journal: JournalOption = None, as_json: JsonOption = False, root: Roo
 def _from_journal(path: Any) -> dict[str, Any]:
     from volguard.adapters.journal_status import journal_status
 
-    return journal_status(path)
+    document = journal_status(path)
+    if document["pnl_net_inr"] is not None:
+        document["pnl_net_inr"] = f"{Decimal(document['pnl_net_inr']):.2f}"
+    return document
 
 
 def _lines(document: dict[str, Any]) -> str:

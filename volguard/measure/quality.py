@@ -66,24 +66,22 @@ def data_quality(
     held: Sequence[OptionContract],
     settings: QualitySettings,
 ) -> Quality:
-    """Quality of one snapshot; 0 when the tradable set is empty. `levels`: one per bucket expiry."""
+    """Quality of one snapshot; 0 when the tradable set is empty or blank. `levels`: one per bucket expiry."""
     chosen = tradable_rows(view, levels, held, settings.expected_moves)
     count = int(np.count_nonzero(chosen))
     if not count:
         return NO_QUALITY
     flags = view.flags[chosen]
-    missing = (flags & (QuoteFlag.NO_BID | QuoteFlag.NO_ASK)) != 0
-    quoted = max(count - int(np.count_nonzero(missing)), 1)
+    unquoted = sum(not _is_quoted(view, contract) for contract in held)
     parts = {
-        "coverage": 1.0 - float(np.count_nonzero(missing)) / count,
+        "coverage": _share_proven(flags, QuoteFlag(0)),
         # After a hole nothing shows yet that the feed is alive again.
-        "freshness": 0.0 if view.after_gap else _share_without(flags, QuoteFlag.STALE, count),
-        "spread": max(0.0, _share_without(flags, QuoteFlag.WIDE, quoted)),
-        "arbitrage": _share_without(flags, ARBITRAGE | QuoteFlag.JUMP, count),
-        "parity": _share_without(flags, QuoteFlag.PARITY, count),
+        "freshness": 0.0 if view.after_gap else _share_proven(flags, QuoteFlag.STALE),
+        "spread": _share_proven(flags, QuoteFlag.WIDE),
+        "arbitrage": _share_proven(flags, ARBITRAGE | QuoteFlag.JUMP),
+        "parity": _share_proven(flags, QuoteFlag.PARITY),
     }
     value = sum(WEIGHTS[name] * share for name, share in parts.items())
-    unquoted = sum(not _is_quoted(view, contract) for contract in held)
     if unquoted:
         value = min(value, settings.held_leg_cap)
     return Quality(value=figure(value), rows=count, held_unquoted=unquoted, **parts)
@@ -126,8 +124,8 @@ def row_confidence(view: MarketView, expiry: date, settings: QualitySettings) ->
     """Confidence in [0, 1] of each row of an expiry: the vendor's volatility against ours, basis cancelled.
 
     The basis is the vega-weighted mean difference over out-of-the-money rows. A divergence of
-    `vendor_divergence_max` gives 0.5, twice that 0. No vendor figure, or one of zero, is no witness, not a divergence; a
-    strike without a volatility has no Greeks to believe: 0.
+    `vendor_divergence_max` gives 0.5, twice that 0. A vendor figure that is absent or zero is no witness,
+    not a divergence; a strike without a volatility has no Greeks to believe: 0.
     """
     rows = view.listing.rows_of(expiry)
     ours, theirs = view.sigma[rows], view.snapshot.vendor_iv[rows]
@@ -150,8 +148,10 @@ def _is_quoted(view: MarketView, contract: OptionContract) -> bool:
     return row is not None and math.isfinite(view.mid[row])
 
 
-def _share_without(flags: np.ndarray, flag: QuoteFlag, count: int) -> float:
-    return 1.0 - float(np.count_nonzero(flags & flag)) / count
+def _share_proven(flags: np.ndarray, flag: QuoteFlag) -> float:
+    # What is not quoted on both sides is not proven good in any respect.
+    bad = int(flag | QuoteFlag.NO_BID | QuoteFlag.NO_ASK)
+    return 1.0 - float(np.count_nonzero(flags & bad)) / len(flags)
 
 
 def flag_counts(view: MarketView) -> dict[str, int]:

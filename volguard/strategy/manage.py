@@ -76,10 +76,12 @@ def _loss(inputs: ExitInputs) -> ExitSignal | None:
     if mark is None or not mark.is_confirmed_price:
         return None
     credit = trade.entry_credit_inr
-    limit = min(
-        policy.loss_credits_max * float(credit), policy.loss_share_of_max_loss * float(trade.max_loss_inr)
+    limit = figure(
+        min(
+            policy.loss_credits_max * float(credit), policy.loss_share_of_max_loss * float(trade.max_loss_inr)
+        )
     )
-    loss = -float(trade_pnl_inr(trade, mark))
+    loss = figure(-float(trade_pnl_inr(trade, mark)))
     if loss < limit:
         return None
     return ExitSignal(
@@ -87,7 +89,7 @@ def _loss(inputs: ExitInputs) -> ExitSignal | None:
         urgency=Urgency.HIGH,
         needs_confirmation=True,
         text=f"loss is {loss:.2f}, limit {limit:.2f}",
-        figures={"loss_inr": figure(loss), "limit_inr": figure(limit)},
+        figures={"loss_inr": loss, "limit_inr": limit},
     )
 
 
@@ -112,11 +114,11 @@ def _short_delta(inputs: ExitInputs) -> ExitSignal | None:
 
 def _profit(inputs: ExitInputs) -> ExitSignal | None:
     trade, mark = inputs.trade, inputs.mark
-    if mark is None or inputs.exit_charges_inr is None:
+    if mark is None or not mark.is_confirmed_price or inputs.exit_charges_inr is None:
         return None
     credit = float(trade.entry_credit_inr)
-    profit = float(trade_pnl_inr(trade, mark) - inputs.exit_charges_inr)
-    target = inputs.bucket_policy.profit_share * credit
+    profit = figure(float(trade_pnl_inr(trade, mark) - inputs.exit_charges_inr))
+    target = figure(inputs.bucket_policy.profit_share * credit)
     if credit <= 0 or profit < target:
         return None
     return ExitSignal(
@@ -124,7 +126,7 @@ def _profit(inputs: ExitInputs) -> ExitSignal | None:
         urgency=Urgency.MEDIUM,
         needs_confirmation=True,
         text=f"profit net of exit costs is {profit:.2f}, target {target:.2f}",
-        figures={"profit_inr": figure(profit), "target_inr": figure(target)},
+        figures={"profit_inr": profit, "target_inr": target},
     )
 
 

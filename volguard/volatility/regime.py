@@ -34,6 +34,14 @@ class RegimeState:
     adx: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrendSeries:
+    """Figures of the trend as known after each bar, shape (bars,); nan before they are warmed up."""
+
+    distance_atr: FloatArray
+    adx: FloatArray
+
+
 def daily_regime(bars: tuple[DailyBar, ...]) -> RegimeState:
     """TREND when the close is over one ATR from its EMA(20) and ADX(14) is above 25.
 
@@ -43,17 +51,29 @@ def daily_regime(bars: tuple[DailyBar, ...]) -> RegimeState:
     if len(ranges) < BARS_MIN:
         return RegimeState(regime=Regime.NO_HISTORY, distance_atr=None, adx=None)
     high, low, close = np.array(ranges).T
-    true_range = np.maximum(high[1:], close[:-1]) - np.minimum(low[1:], close[:-1])
-    atr = _wilder(true_range)[-1]
-    distance = float((close[-1] - _ema(close, EMA_SESSIONS)) / atr) if atr > 0 else 0.0
-    adx = _adx(high, low, true_range)
+    series = trend_series(high, low, close)
+    distance, adx = float(series.distance_atr[-1]), float(series.adx[-1])
     regime = Regime.NEUTRAL
     if adx > ADX_TREND and abs(distance) > 1.0:
         regime = Regime.TREND_UP if distance > 0 else Regime.TREND_DOWN
     return RegimeState(regime=regime, distance_atr=distance, adx=adx)
 
 
-def _adx(high: FloatArray, low: FloatArray, true_range: FloatArray) -> float:
+def trend_series(high: FloatArray, low: FloatArray, close: FloatArray) -> TrendSeries:
+    """Distance from EMA(20) in ATR(14) and ADX(14) after each bar; columns of shape (bars,), none nan."""
+    distance, adx = np.full(len(close), np.nan), np.full(len(close), np.nan)
+    if len(close) >= BARS_MIN:
+        true_range = np.maximum(high[1:], close[:-1]) - np.minimum(low[1:], close[:-1])
+        atr = _wilder(true_range)
+        away = close[WILDER_SESSIONS:] - _ema(close, EMA_SESSIONS)[WILDER_SESSIONS:]
+        distance[WILDER_SESSIONS:] = np.where(atr > 0, away / np.where(atr > 0, atr, 1.0), 0.0)
+        adx[2 * WILDER_SESSIONS - 1 :] = _adx(high, low, true_range)
+        # The smoothed figures need their warm-up, as the last one does.
+        distance[: BARS_MIN - 1] = adx[: BARS_MIN - 1] = np.nan
+    return TrendSeries(distance_atr=distance, adx=adx)
+
+
+def _adx(high: FloatArray, low: FloatArray, true_range: FloatArray) -> FloatArray:
     up, down = np.diff(high), -np.diff(low)
     plus = _wilder(np.where((up > down) & (up > 0), up, 0.0))
     minus = _wilder(np.where((down > up) & (down > 0), down, 0.0))
@@ -61,15 +81,18 @@ def _adx(high: FloatArray, low: FloatArray, true_range: FloatArray) -> float:
     ranges = np.where(ranges > 0, ranges, np.inf)
     total = (plus + minus) / ranges
     dx = 100.0 * np.abs(plus - minus) / ranges / np.where(total > 0, total, np.inf)
-    return float(_wilder(dx)[-1])
+    return _wilder(dx)
 
 
-def _ema(values: FloatArray, sessions: int) -> float:
+def _ema(values: FloatArray, sessions: int) -> FloatArray:
     weight = 2.0 / (sessions + 1.0)
     level = float(values[0])
-    for value in values[1:].tolist():
+    out = np.empty(len(values))
+    out[0] = level
+    for i, value in enumerate(values[1:].tolist(), start=1):
         level += weight * (value - level)
-    return level
+        out[i] = level
+    return out
 
 
 def _wilder(values: FloatArray) -> FloatArray:

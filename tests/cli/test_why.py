@@ -1,0 +1,120 @@
+"""`volguard why`: from the journal alone, why an order was sent or a trade was not made."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.cli.command import Day, needs_real_day, volguard
+
+pytestmark = needs_real_day
+
+KEYS = {"schema", "journal", "tag", "decisions", "orders", "fills", "trade_states", "charges_inr"}
+
+
+def why(day: Day, tag: str) -> Any:
+    done = volguard("why", tag, "--json", root=day.root)
+    assert done.code == 0, done.err
+    assert done.document.keys() == KEYS
+    assert (done.document["schema"], done.document["tag"]) == ("volguard.why/1", tag)
+    return done.document
+
+
+def entered_trade(day: Day) -> Any:
+    return next(trade for trade in day.document["trades"] if trade["entry"] is not None)
+
+
+def test_a_trade_is_told_from_decision_to_charges(trading_day: Day) -> None:
+    """A trade's story holds its decision with figures, its orders, each fill, its states and all charges."""
+    trade = entered_trade(trading_day)
+    story = why(trading_day, trade["trade_id"])
+    entered = story["decisions"][0]
+    assert (entered["action"], entered["trade_id"]) == ("ENTER", trade["trade_id"])
+    for figure in (
+        "implied_vol",
+        "forecast_vol",
+        "credit_per_unit",
+        "cost_share_of_credit",
+        "risk_budget_inr",
+    ):
+        assert isinstance(entered["figures"][figure], float), figure
+    fills = [fill for fill in trading_day.document["fills"] if fill["trade_id"] == trade["trade_id"]]
+    told = [(f["ts"], f["side"], f["quantity"], f"{Decimal(f['price']):.2f}") for f in story["fills"]]
+    assert told == [(f["ts"], f["side"], f["quantity"], f["price"]) for f in fills]
+    assert story["charges_inr"] == trade["charges_inr"]
+    placed = [order["tag"] for order in story["orders"] if order["what"] == "Place"]
+    ordered = [order["tag"] for order in trading_day.document["orders"]]
+    assert placed == [tag for tag in ordered if tag in set(placed)]
+    assert {fill["tag"] for fill in story["fills"]} <= set(placed)
+    assert story["trade_states"][-1]["state"] == trade["state"]
+
+
+def test_every_order_says_who_approved_it(trading_day: Day) -> None:
+    """Each order carries the review that let it pass: its number, moment and the quotes it looked at."""
+    story = why(trading_day, entered_trade(trading_day)["trade_id"])
+    for order in story["orders"]:
+        if order["what"] == "Place":
+            assert order["review"] >= 1
+            assert order["quotes"]
+            assert order["approved_at"] <= order["valid_until"]
+
+
+def test_an_order_is_told_by_its_tag(trading_day: Day) -> None:
+    """An order's own tag tells that order alone, under its trade's decision."""
+    order = next(o for o in trading_day.document["orders"] if o["filled_quantity"])
+    story = why(trading_day, order["tag"])
+    assert {told["tag"] for told in story["orders"]} == {order["tag"]}
+    assert sum(fill["quantity"] for fill in story["fills"]) == order["filled_quantity"]
+    assert story["decisions"][0]["trade_id"] == order["trade_id"]
+
+
+def test_a_trade_that_was_not_made_is_told_by_bucket_and_time(waiting_day: Day) -> None:
+    """WEEKLY@11:30 gives the bucket's last decision up to that minute, with the figures that said no."""
+    story = why(waiting_day, "WEEKLY@11:30")
+    (decision,) = story["decisions"]
+    assert decision["bucket"] == "WEEKLY"
+    assert "2025-08-29T11:29" < decision["ts"] <= "2025-08-29T11:30:59.999"
+    assert decision["action"] == "WAIT"
+    assert decision["figures"]["implied_vol"] < decision["figures"]["forecast_vol"]
+    assert story["orders"] == story["fills"] == []
+    assert story["charges_inr"] is None
+
+
+def test_a_bucket_without_a_time_gives_its_last_decision(waiting_day: Day) -> None:
+    """A bucket alone gives the newest decision, in any case of letters."""
+    told = why(waiting_day, "monthly".upper())["decisions"][0]
+    last = [b["decision"] for _, _, b in waiting_day.rows("DecisionMade")]
+    assert told["ts"] == [d for d in last if d["bucket"] == "MONTHLY"][-1]["ts"]
+
+
+def test_refused_candidates_are_shown_with_their_reason(waiting_day: Day) -> None:
+    """Structures that were weighed and refused are listed, each with figures and the reason."""
+    weighed = [b["decision"] for _, _, b in waiting_day.rows("DecisionMade") if b["decision"]["candidates"]]
+    assert weighed
+    story = why(waiting_day, f"{weighed[0]['bucket']}@{weighed[0]['ts'][11:19]}")
+    (decision,) = story["decisions"]
+    assert decision["candidates"]
+    for candidate in decision["candidates"]:
+        assert candidate["refusal"]
+        assert candidate["figures"]
+
+
+def test_words_fit_one_screen_and_hold_the_figures(trading_day: Day) -> None:
+    """For a person the same is told in lines: decision, figures, orders, fills, charges."""
+    trade = entered_trade(trading_day)
+    done = volguard("why", trade["trade_id"], root=trading_day.root)
+    assert done.code == 0
+    assert done.out.startswith(f"{trade['trade_id']} in ")
+    for word in ("ENTER", "implied_vol = ", "orders", "fills", f"charges {trade['charges_inr']}"):
+        assert word in done.out
+
+
+@pytest.mark.parametrize("tag", ["T999", "VGnothing", "WEEKLY@08:00", "QUARTERLY"])
+def test_an_unknown_tag_is_refused(waiting_day: Day, tag: str) -> None:
+    """What the journal knows nothing of is refused with exit 2 and named."""
+    done = volguard("why", tag, "--json", root=waiting_day.root)
+    assert (done.code, done.out) == (2, "")
+    assert str(waiting_day.journal) in done.error["error"]
+    assert tag.partition("@")[0] in done.error["error"]

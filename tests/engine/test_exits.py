@@ -1,0 +1,95 @@
+"""Exits: a rule acts when it was seen twice on good data; flatten closes everything, shorts first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+from tests.fakes import TRADING, Day, MemoryJournal, make_engine, make_runner, opening, simulated
+from volguard.engine.state import State, Step
+from volguard.model.book import TradeState
+from volguard.model.decision import Action, Decision
+from volguard.model.event import DecisionMade, MarketSnapshot, Place
+from volguard.model.instrument import Side
+from volguard.model.order import Urgency
+
+ENGINE = make_engine(*TRADING)
+
+
+@cache
+def crash() -> tuple[Day, tuple[tuple[State, Step], ...]]:
+    """A crash session: its day, and each state with the step that led there."""
+    day = simulated(seed=1, scenario="crash")
+    seen: list[tuple[State, Step]] = []
+    runner = make_runner(
+        day.market, MemoryJournal(), engine=ENGINE, show=lambda state, step: seen.append((state, step))
+    )
+    runner.run(opening(day), State())
+    return day, tuple(seen)
+
+
+def exits() -> list[tuple[int, Decision]]:
+    """Position and decision of each exit by rule."""
+    return [
+        (i, record.decision)
+        for i, (_, step) in enumerate(crash()[1])
+        for record in step.records
+        if isinstance(record, DecisionMade) and record.decision.action is Action.EXIT
+    ]
+
+
+def test_a_loss_or_delta_exit_was_seen_on_two_looks() -> None:
+    """The look before had noted the same rule once and did not act on it."""
+    found = [(i, decision) for i, decision in exits() if decision.reason != "exit_time"]
+    assert found
+    for i, decision in found:
+        before = crash()[1][i - 1][0].desk
+        assert before is not None
+        noted = [c for c in before.confirmations if c.trade_id == decision.trade_id]
+        assert [(c.rule, c.count) for c in noted] == [(decision.reason.removeprefix("exit_"), 1)]
+
+
+def test_an_exit_says_its_figure_and_its_limit() -> None:
+    """Each exit names trade, bucket, rule, what was seen and what is allowed."""
+    for _, decision in exits():
+        assert decision.trade_id and decision.bucket and decision.structure
+        assert decision.figures and "limit" in decision.text
+
+
+def test_an_exit_under_pressure_buys_the_shorts_back_at_once() -> None:
+    """Loss and delta are HIGH urgency; the first orders out are buys, in the very step of the decision."""
+    for i, decision in exits():
+        step = crash()[1][i][1]
+        placed = [e.approved.request for e in step.effects if isinstance(e, Place)]
+        mine = [request for request in placed if request.trade_id == decision.trade_id]
+        assert mine and {request.side for request in mine} == {Side.BUY}
+        assert {request.urgency for request in mine} == {Urgency.HIGH}
+
+
+def test_a_trade_leaves_once() -> None:
+    """One exit decision per trade; in the end it is closed and flat."""
+    trades = [decision.trade_id for _, decision in exits()]
+    assert len(trades) == len(set(trades))
+    desk = crash()[1][-1][0].desk
+    assert desk is not None and desk.book.positions == ()
+    assert {trade.state for trade in desk.book.trades} == {TradeState.CLOSED}
+
+
+def test_the_look_after_a_gap_confirms_nothing() -> None:
+    """With the hole just before it, the second look does not count: the exit waits."""
+    day, seen = crash()
+    i, decision = exits()[0]
+    at = decision.ts
+    shots = day.market.shots
+    number = next(n for n, shot in enumerate(shots) if shot.ts == at)
+    # The state as it stood before the look, told that the look before it was long ago.
+    before = seen[i - 1][0]
+    assert before.desk is not None and before.market is not None
+    early = replace(before.market, snapshot=replace(before.market.snapshot, ts=shots[number - 5].ts))
+    gone = replace(before, market=early, desk=replace(before.desk, last_snapshot_at=shots[number - 5].ts))
+    step = ENGINE.step(gone, MarketSnapshot(ts=at, snapshot=shots[number]))
+    acted = [r.decision.action for r in step.records if isinstance(r, DecisionMade)]
+    assert Action.EXIT not in acted
+    assert step.state.desk is not None
+    noted = [c for c in step.state.desk.confirmations if c.trade_id == decision.trade_id]
+    assert [c.count for c in noted] == [1]

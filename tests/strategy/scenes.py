@@ -1,0 +1,147 @@
+"""What the tests of the strategy begin from: a market that a seller likes, and inputs around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+
+from tests.chains import (
+    CAPABILITIES,
+    DAY,
+    MONTHLY,
+    NOW,
+    STRIKES,
+    WEEKLY,
+    flat_vol_snapshot,
+    make_listing,
+    shipped_bucket,
+    shipped_forecast,
+    shipped_iv_rv,
+    shipped_policy,
+    shipped_quality,
+    shipped_rules,
+    view_of,
+)
+from volguard.measure.market_view import AtTheMoney, MarketView, at_the_money
+from volguard.measure.payoff import forecast_density
+from volguard.model.book import Bucket
+from volguard.model.market import Listing
+from volguard.model.proposal import Budget
+from volguard.strategy.propose import ProposalInputs
+from volguard.strategy.select import SelectionInputs
+from volguard.volatility.forecast import Forecast
+from volguard.volatility.outlook import Outlook
+from volguard.volatility.regime import Regime, RegimeState
+
+FAR: Final = date(2025, 10, 28)  # beyond 30 days, so that a 30-day volatility exists
+LADDERS: Final[Mapping[date, Any]] = {**STRIKES, FAR: range(21_000, 28_601, 200)}
+FORECAST: Final = 0.08  # well below the 12 % that the chain implies
+
+
+@lru_cache(maxsize=1)
+def full_listing() -> Listing:
+    """Weekly, monthly and one expiry beyond 30 days."""
+    return make_listing(LADDERS)
+
+
+@lru_cache(maxsize=1)
+def calm_view() -> MarketView:
+    """A clean chain at 12 %, rounded to ticks."""
+    return view_of(flat_vol_snapshot(listing=full_listing()))
+
+
+def level_of(view: MarketView, expiry: date = WEEKLY) -> AtTheMoney:
+    """The level of an expiry that is known to have one."""
+    level = at_the_money(view, expiry)
+    if level is None:
+        raise ValueError(f"the view has no level for {expiry}")
+    return level
+
+
+def make_budget(**changes: Any) -> Budget:
+    """Twenty thousand rupees for one trade, nothing held."""
+    values: dict[str, Any] = {
+        "bucket": Bucket.WEEKLY,
+        "capital_inr": Decimal(800_000),
+        "trade_risk_max_inr": Decimal(20_000),
+        "capital_free_inr": Decimal(800_000),
+        "open_trades": 0,
+        "open_trades_max": 3,
+        "held": (),
+    }
+    return Budget(**values | changes)
+
+
+def make_outlook(
+    volatility: float | None = FORECAST, *, regime: Regime = Regime.NEUTRAL, **changes: Any
+) -> Outlook:
+    """A forecast, a past VIX of 9 to 14 % and a past spread around 2 %, so that today's z is above 0."""
+    forecast = None
+    if volatility is not None:
+        forecast = Forecast(volatility=volatility, dispersion=0.01, models={"ewma": volatility})
+    values: dict[str, Any] = {
+        "last_close": 24_750.0,
+        "last_day": DAY,
+        "forecast": forecast,
+        "regime": RegimeState(regime=regime, distance_atr=0.0, adx=15.0),
+        "past_vix": np.linspace(0.09, 0.14, 252),
+        "past_spread": np.linspace(-0.02, 0.06, 252),
+    }
+    return Outlook(**values | changes)
+
+
+def selection(view: MarketView | None = None, **changes: Any) -> SelectionInputs:
+    """A weekly choice in the calm market, with the edge of its forecast."""
+    view = calm_view() if view is None else view
+    level = level_of(view)
+    values: dict[str, Any] = {
+        "now": view.ts,
+        "view": view,
+        "level": level,
+        "policy": shipped_policy(),
+        "bucket": shipped_bucket("weekly"),
+        "budget": make_budget(),
+        "quality_settings": shipped_quality(),
+        "rules": shipped_rules(),
+        "density": forecast_density(level.forward, FORECAST**2 * 4.72 / 252, 5.0),
+        "lots_factor": 1.0,
+        "expected_move_factor": shipped_bucket("weekly").expected_move_factor,
+    }
+    return SelectionInputs(**values | changes)
+
+
+def proposal_inputs(**changes: Any) -> ProposalInputs:
+    """A weekly decision in the calm market that ends in a condor."""
+    values: dict[str, Any] = {
+        "now": NOW,
+        "bucket": Bucket.WEEKLY,
+        "expiry": WEEKLY,
+        "last_entry_at": None,
+        "view": calm_view(),
+        "capabilities": CAPABILITIES,
+        "outlook": make_outlook(),
+        "budget": make_budget(),
+        "policy": shipped_policy(),
+        "bucket_policy": shipped_bucket("weekly"),
+        "forecast_settings": shipped_forecast(),
+        "iv_rv_settings": shipped_iv_rv(),
+        "quality_settings": shipped_quality(),
+        "rules": shipped_rules(),
+    }
+    return ProposalInputs(**values | changes)
+
+
+def monthly_inputs(**changes: Any) -> ProposalInputs:
+    """The same for the monthly bucket."""
+    monthly: dict[str, Any] = {
+        "bucket": Bucket.MONTHLY,
+        "expiry": MONTHLY,
+        "bucket_policy": shipped_bucket("monthly"),
+        "budget": make_budget(bucket=Bucket.MONTHLY, trade_risk_max_inr=Decimal(40_000)),
+    }
+    return proposal_inputs(**monthly | changes)
