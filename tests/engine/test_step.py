@@ -130,7 +130,7 @@ def test_a_failed_step_changes_nothing_but_the_halt() -> None:
 
 
 def test_a_gap_reduces_at_once() -> None:
-    """Silence freezes new risk and says since when; resting orders are left alone."""
+    """Silence freezes new risk, says since when, and withdraws every resting entry: nobody watches it."""
     state = with_resting_entry()
     assert state.desk is not None
     now = state.desk.now + timedelta(seconds=900)
@@ -138,7 +138,11 @@ def test_a_gap_reduces_at_once() -> None:
     assert step.state.desk is not None and step.state.desk.trading_state is TradingState.REDUCING
     assert [e.code for e in step.effects if isinstance(e, Alert)] == ["feed_gap"]
     assert "no snapshot for 900 s since" in step.effects[0].text  # type: ignore[union-attr]
-    assert leaving(step.effects) == []
+    sent = leaving(step.effects)
+    assert sent and all(isinstance(effect, Cancel) for effect in sent)
+    assert {effect.tag for effect in sent if isinstance(effect, Cancel)} == {
+        order.request.tag for order in state.desk.book.live_orders
+    }
 
 
 def later(state: State, seconds: float = 1.0) -> Any:

@@ -141,11 +141,11 @@ def test_flatten_is_decided_once() -> None:
     assert turn.desk.flatten_reason == "hard_stop" and decisions(turn) == [("FLATTEN", "hard_stop")]
 
 
-def judged(pnl: str | None, *, marks_confirmed: bool = True, stops: StopState | None = None, times: int = 1):  # type: ignore[no-untyped-def]
+def judged(pnl: str | None, *, stops: StopState | None = None, times: int = 1):  # type: ignore[no-untyped-def]
     """A turn after the day's result was judged."""
     turn = make_turn(stops=stops or StopState())
     for _ in range(times):
-        apply_stops(turn, Decimal(pnl) if pnl is not None else None, marks_confirmed=marks_confirmed)
+        apply_stops(turn, Decimal(pnl) if pnl is not None else None)
     return turn
 
 
@@ -166,12 +166,12 @@ def test_a_hard_stop_halts_and_flattens() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pnl", "marks_confirmed", "times"),
-    [("-70000", True, 1), ("-70000", False, 9), (None, True, 9), (None, False, 9), ("-39999", True, 9)],
+    ("pnl", "times"),
+    [("-70000", 1), (None, 9), ("-39999", 9)],
 )
-def test_no_stop_on_a_price_that_nobody_quotes(pnl: str | None, marks_confirmed: bool, times: int) -> None:
-    """One mark, unconfirmed marks, no mark, or a loss inside the limit: nothing happens."""
-    turn = judged(pnl, marks_confirmed=marks_confirmed, times=times)
+def test_no_stop_on_a_price_that_nobody_quotes(pnl: str | None, times: int) -> None:
+    """One mark, no confirmed mark, or a loss inside the limit: nothing happens."""
+    turn = judged(pnl, times=times)
     assert turn.desk.trading_state is T.ACTIVE and turn.effects == [] and turn.records == []
 
 

@@ -34,6 +34,7 @@ from volguard.measure.quality import (
     row_confidence,
     tradable_rows,
 )
+from volguard.model.book import Position
 from volguard.model.instrument import OptionContract
 from volguard.model.market import ChainSnapshot
 from volguard.pricing.quote_flags import QuoteFlag
@@ -53,7 +54,7 @@ LEVEL = level_of(view_of(EXACT))
 
 
 def quality_of(
-    snapshot: ChainSnapshot, held: tuple[OptionContract, ...] = (), previous: MarketView | None = None
+    snapshot: ChainSnapshot, held: tuple[Position, ...] = (), previous: MarketView | None = None
 ) -> Quality:
     return data_quality(view_of(snapshot, previous), [LEVEL], held, SETTINGS)
 
@@ -153,17 +154,35 @@ def test_a_set_without_a_single_quote_shows_nothing_good() -> None:
     assert [getattr(quality, part) for part in PARTS] == [0.0] * 5
 
 
-def test_a_held_leg_without_a_quote_caps_the_figure() -> None:
-    unquoted = with_cells(EXACT, put(24_100), bid=math.nan)
+def short(contract: OptionContract) -> Position:
+    return Position(contract=contract, quantity=-75)
+
+
+def long(contract: OptionContract) -> Position:
+    return Position(contract=contract, quantity=75)
+
+
+@pytest.mark.parametrize("side", ["bid", "ask"])
+def test_a_held_short_leg_without_both_sides_caps_the_figure(side: str) -> None:
+    unquoted = with_cells(EXACT, put(24_100), **{side: math.nan})
     assert quality_of(unquoted).value > 0.9
-    quality = quality_of(unquoted, held=(put(24_100), call(25_200)))
+    quality = quality_of(unquoted, held=(short(put(24_100)), long(call(25_200))))
     assert (quality.value, quality.held_unquoted) == (SETTINGS.held_leg_cap, 1)
+    assert quality.market == quality_of(unquoted).value > 0.9  # what other trades' exits go by
     assert SETTINGS.held_leg_cap == 0.4
 
 
+def test_a_held_long_leg_without_a_bid_caps_nothing() -> None:
+    unquoted = with_cells(EXACT, put(24_100), bid=math.nan)
+    quality = quality_of(unquoted, held=(long(put(24_100)), short(call(25_200))))
+    assert quality.held_unquoted == 0
+    assert quality.value == quality.market > 0.9
+
+
 def test_a_held_leg_that_is_no_longer_listed_caps_the_figure() -> None:
-    quality = quality_of(EXACT, held=(put(23_000),))
+    quality = quality_of(EXACT, held=(long(put(23_000)),))
     assert (quality.value, quality.held_unquoted) == (0.4, 1)
+    assert quality.market > 0.9
 
 
 def test_the_cap_never_lifts_a_worse_figure() -> None:
@@ -172,7 +191,7 @@ def test_the_cap_never_lifts_a_worse_figure() -> None:
         EXACT, bid=np.where(gone, np.nan, EXACT.bid), quote_age_s=np.full(len(EXACT.listing), 1000.0)
     )
     worse = replace(SETTINGS, held_leg_cap=1.0)
-    view, held = view_of(blank), (put(24_100),)
+    view, held = view_of(blank), (short(put(24_100)),)
     figure = data_quality(view, [LEVEL], held, worse).value
     assert data_quality(view, [LEVEL], held, SETTINGS).value == min(figure, 0.4)
 

@@ -28,6 +28,7 @@ from tests.risk.review_inputs import (
 from volguard.model.decision import Phase, SafetyLevel, TradingState
 from volguard.model.instrument import Side
 from volguard.model.order import Purpose
+from volguard.pricing.quote_flags import UNTRADABLE, QuoteFlag
 from volguard.risk import checks
 from volguard.risk.checks import RISK_ADDING, RISK_REDUCING, Check, ReviewInputs
 
@@ -226,6 +227,33 @@ def reduces(*lines: tuple[Side, int], held: int) -> bool:
         for side, units in lines
     )
     return not checks.only_reduces(replace(GOOD, orders=orders), LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("flag", "seen"),
+    [
+        (QuoteFlag.STALE, "stale"),
+        (QuoteFlag.CROSSED, "crossed"),
+        (QuoteFlag.JUMP, "jump"),
+        (QuoteFlag.NO_BID, "no_bid"),
+    ],
+)
+def test_no_new_risk_on_a_quote_that_is_flagged(flag: QuoteFlag, seen: str) -> None:
+    """The breach names the contract and what is wrong with its quote; one that is not listed is missing."""
+    assert flag & UNTRADABLE
+    (breach,) = checks.quote_flags(with_order(flags=int(flag)), LIMITS)
+    assert (breach.rule, breach.value, breach.limit) == ("quote_flags", seen, "none")
+    assert FACTS.request.contract.symbol in breach.text
+    (unlisted,) = checks.quote_flags(with_order(flags=None), LIMITS)
+    assert (unlisted.rule, unlisted.value) == ("quote_flags", None)
+    assert unlisted.text.endswith("is not available")
+    assert checks.quote_flags(GOOD, LIMITS) == []
+
+
+def test_a_flagged_quote_stops_no_closing_order() -> None:
+    """What only reduces is not judged by the quality of quotes."""
+    assert checks.quote_flags in checks.RISK_ADDING
+    assert checks.quote_flags not in checks.RISK_REDUCING
 
 
 @pytest.mark.parametrize(

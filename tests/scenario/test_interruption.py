@@ -6,9 +6,11 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,28 @@ def test_killed_before_the_first_row_starts_cleanly(fresh_root: Path, short_day:
     assert done.journal == journal
     assert done.document["decisions_hash"] == short_day.document["decisions_hash"]
     assert volguard("journal", "verify", root=fresh_root).code == 0
+
+
+def test_killed_while_the_file_was_being_made_starts_cleanly(fresh_root: Path, short_day: Day) -> None:
+    """A file that its maker had no time to finish, with SQLite's undo log beside it, is made anew."""
+    journal = fresh_root / "journal" / short_day.journal.name
+    journal.parent.mkdir()
+    half_made(journal, fresh_root / "maker.db")
+    done = run_day(fresh_root, *SHORT_DAY)
+    assert done.journal == journal
+    assert done.document["decisions_hash"] == short_day.document["decisions_hash"]
+
+
+def half_made(journal: Path, maker: Path) -> None:
+    """A database as a crash leaves it between its first write and its first commit."""
+    with closing(sqlite3.connect(maker, isolation_level=None)) as connection:
+        connection.execute("PRAGMA cache_size = 1")  # pages leave memory before the commit
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("CREATE TABLE half (made TEXT)")
+        connection.executemany("INSERT INTO half VALUES (?)", [("x" * 4000,)] * 20)
+        for ending in ("", "-journal"):
+            shutil.copy(f"{maker}{ending}", f"{journal}{ending}")
+        connection.execute("ROLLBACK")
 
 
 @pytest.mark.parametrize("seq", [0, 3])

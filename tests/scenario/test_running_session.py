@@ -22,7 +22,7 @@ from tests.cli.command import (
 )
 
 MARKET = ("run", "--phase", "SHADOW", "--seed", "7", "--cadence", "60", "--json", "--no-report")
-WORDS = (*MARKET, "--speed", "600")
+WORDS = (*MARKET, "--speed", "300")
 PATIENCE_S = 30.0
 
 
@@ -40,7 +40,7 @@ def journal(root: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def session(root: Path, journal: Path) -> Iterator[subprocess.Popen[str]]:
-    """A session of 40 seconds, well under way."""
+    """A session of a minute or more, well under way."""
     process = start(*WORDS, root=root)
     try:
         assert wait_for_rows(process, journal, 20)

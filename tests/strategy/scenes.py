@@ -122,6 +122,7 @@ def proposal_inputs(**changes: Any) -> ProposalInputs:
         "bucket": Bucket.WEEKLY,
         "expiry": WEEKLY,
         "last_entry_at": None,
+        "failed_entries": 0,
         "view": calm_view(),
         "capabilities": CAPABILITIES,
         "outlook": make_outlook(),

@@ -19,6 +19,7 @@ from tests.chains import (
     WEEKLY,
     at,
     bought,
+    call,
     condor,
     flat_vol_snapshot,
     put,
@@ -31,11 +32,11 @@ from tests.chains import (
 )
 from tests.strategy.scenes import calm_view
 from volguard.measure.market_view import MarketView
-from volguard.measure.touch import ClosingMark
+from volguard.measure.touch import ClosingMark, fair_deltas
 from volguard.model.book import Bucket, Fill, StructureKind, Trade, TradeState
 from volguard.model.order import Urgency
 from volguard.model.units import figure
-from volguard.strategy.manage import ExitInputs, exit_deadline, exit_signal, trade_pnl_inr
+from volguard.strategy.manage import ExitInputs, ExitSignal, exit_deadline, exit_signals, trade_pnl_inr
 
 LEGS = condor(24_100, 24_400, 25_200, 25_500)
 PRICES = ("5.10", "29.50", "31.00", "5.90")
@@ -103,8 +104,13 @@ def inputs(**changes: Any) -> ExitInputs:
     return ExitInputs(**values | changes)
 
 
+def first_signal(**changes: Any) -> ExitSignal | None:
+    """The most pressing rule that holds."""
+    return next(iter(exit_signals(inputs(**changes))), None)
+
+
 def rule(**changes: Any) -> str | None:
-    signal = exit_signal(inputs(**changes))
+    signal = first_signal(**changes)
     return None if signal is None else signal.rule
 
 
@@ -115,7 +121,7 @@ def view_at_the_short() -> MarketView:
 
 def test_a_trade_that_goes_nowhere_is_kept() -> None:
     assert make_trade().entry_credit_inr == CREDIT
-    assert exit_signal(inputs()) is None
+    assert exit_signals(inputs()) == ()
 
 
 def test_profit_and_loss_is_the_cash_so_far_and_the_mark() -> None:
@@ -128,7 +134,7 @@ def test_profit_and_loss_is_the_cash_so_far_and_the_mark() -> None:
 
 def test_a_loss_of_one_and_a_half_credits_is_left_and_a_paisa_less_is_kept() -> None:
     limit = Decimal("1.5") * CREDIT
-    signal = exit_signal(inputs(mark=mark_for(-limit)))
+    signal = first_signal(mark=mark_for(-limit))
     assert signal is not None
     assert (signal.rule, signal.urgency, signal.needs_confirmation) == ("loss", Urgency.HIGH, True)
     assert signal.figures == {"loss_inr": 5568.75, "limit_inr": 5568.75}
@@ -166,9 +172,9 @@ def test_a_short_legs_delta_above_forty_is_left_and_at_forty_is_kept() -> None:
     view = view_at_the_short()
     row = view.row(put(24_400))
     assert row is not None
-    delta = abs(figure(float(view.greeks.delta[row])))
+    delta = abs(figure(float(fair_deltas(view, [put(24_400)])[0])))
     assert delta > 0.40
-    signal = exit_signal(inputs(view=view))
+    signal = first_signal(view=view)
     assert signal is not None
     assert (signal.rule, signal.urgency, signal.needs_confirmation) == ("short_delta", Urgency.HIGH, True)
     assert signal.figures == {"short_delta": delta, "limit": 0.40}
@@ -183,13 +189,33 @@ def test_the_delta_of_a_long_leg_is_no_reason() -> None:
     assert rule(trade=short_put, view=view_at_the_short(), mark=None) == "short_delta"
 
 
+def without_quotes(view: MarketView, *strikes: int) -> MarketView:
+    """The market with neither call nor put quoted at some strikes."""
+    blind = view.snapshot
+    for strike in strikes:
+        for contract in (put(strike), call(strike)):
+            blind = with_cells(blind, contract, bid=math.nan, ask=math.nan)
+    return view_of(blind)
+
+
+def test_a_leg_that_nobody_quotes_cannot_hide_its_delta() -> None:
+    view = without_quotes(view_at_the_short(), 24_400)
+    row = view.row(put(24_400))
+    assert row is not None and math.isnan(view.greeks.delta[row])
+    assert rule(view=view) == "short_delta"
+
+
+def test_a_leg_whose_own_quote_is_wrong_raises_no_delta() -> None:
+    calm = calm_view().snapshot
+    shifted = view_of(with_cells(calm, put(24_400), bid=130.0, ask=130.5))
+    row = shifted.row(put(24_400))
+    assert row is not None and abs(shifted.greeks.delta[row]) > abs(calm_view().greeks.delta[row]) + 0.05
+    strict = replace(POLICY, exit_short_delta=abs(float(calm_view().greeks.delta[row])) + 0.01)
+    assert rule(view=shifted, policy=strict) is None
+
+
 def test_a_delta_that_is_not_known_is_no_breach() -> None:
-    blind = view_of(with_cells(flat_vol_snapshot(forward=24_420.0), put(24_400), bid=math.nan, ask=math.nan))
-    row = blind.row(put(24_400))
-    assert row is not None
-    both = with_cells(blind.snapshot, blind.listing.contract(row - 1), bid=math.nan, ask=math.nan)
-    assert math.isnan(view_of(both).greeks.delta[row])
-    assert rule(view=view_of(both)) is None
+    assert rule(view=without_quotes(view_at_the_short(), 24_350, 24_400, 24_450)) is None
     assert rule(trade=make_trade(expiry=date(2025, 9, 16)), view=view_at_the_short()) is None
 
 
@@ -198,15 +224,16 @@ def test_a_delta_that_is_not_known_is_no_breach() -> None:
 
 def test_half_the_credit_net_of_exit_charges_is_taken_and_a_paisa_less_is_not() -> None:
     target = Decimal("0.5") * CREDIT + Decimal("100")
-    signal = exit_signal(inputs(mark=mark_for(target)))
+    signal = first_signal(mark=mark_for(target))
     assert signal is not None
     assert (signal.rule, signal.urgency, signal.needs_confirmation) == ("profit", Urgency.MEDIUM, True)
     assert signal.figures == {"profit_inr": 1856.25, "target_inr": 1856.25}
     assert rule(mark=mark_for(target - Decimal("0.01"))) is None
 
 
-def test_without_a_mark_or_without_charges_there_is_no_profit_to_take() -> None:
+def test_without_a_confirmed_mark_or_without_charges_there_is_no_profit_to_take() -> None:
     assert rule(mark=None) is None
+    assert rule(mark=mark_for("3700", confirmed=False)) is None
     assert rule(mark=mark_for("3700"), exit_charges_inr=None) is None
 
 
@@ -224,7 +251,7 @@ def test_a_trade_without_a_credit_has_no_target() -> None:
 def test_the_weekly_trade_is_left_at_one_on_the_session_before_expiry() -> None:
     due = at("2025-09-08 13:00")
     opened = at("2025-09-08 09:15")
-    signal = exit_signal(inputs(now=due, session_open=opened))
+    signal = first_signal(now=due, session_open=opened)
     assert signal is not None
     assert (signal.rule, signal.urgency, signal.needs_confirmation) == ("time", Urgency.MEDIUM, False)
     assert signal.text == "exit was due at 2025-09-08 13:00"
@@ -289,6 +316,13 @@ def test_the_first_rule_that_holds_is_the_one_that_acts() -> None:
     assert rule(**late, view=tested, mark=profit) == "short_delta"
     assert rule(**late, mark=profit) == "profit"
     assert rule(**late) == "time"
+
+
+def test_a_rule_that_may_have_to_wait_does_not_hide_the_next() -> None:
+    late: dict[str, Any] = {"now": at("2025-09-08 13:00"), "session_open": at("2025-09-08 09:15")}
+    found = exit_signals(inputs(**late, view=view_at_the_short(), mark=mark_for("-9000")))
+    assert [signal.rule for signal in found] == ["loss", "short_delta", "time"]
+    assert [signal.needs_confirmation for signal in found] == [True, True, False]
 
 
 @pytest.mark.parametrize(("after_s", "expected"), [(0, None), (179, None), (180, "loss")])

@@ -44,6 +44,8 @@ def stored_schema(path: Path, connection: sqlite3.Connection) -> int | None:
         found = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
         version = int(found[0])
     except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK:
+            return None  # an undo log lies there only while the file is being made
         raise JournalDamaged(f"{path} is not a readable journal: {error}", hint=KEEP_HINT) from error
     if version > SCHEMA:
         raise ConfigError(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from volguard.adapters.journal_codec import SNAPSHOT_KIND, decode, decode_as
 from volguard.adapters.journal_reader import JournalReader
+from volguard.engine.observe import unchanged_s
 from volguard.engine.state import Desk, State
 from volguard.engine.step import Engine
 from volguard.measure.market_view import MarketView, view_market
@@ -74,13 +75,15 @@ def _market_before(reader: JournalReader, engine: Engine, desk: Desk, seq: int) 
     rows = [number for number in known if number not in failures][-2:]
     view: MarketView | None = None
     for number in rows:
+        snapshot = reader.snapshot(number)
         view = view_market(
-            reader.snapshot(number),
+            snapshot,
             view,
             trading_date=desk.trading_date,
             capabilities=desk.source.capabilities,
             rules=engine.rules,
             settings=engine.settings.flags,
+            unchanged_s=unchanged_s(desk, snapshot),
         )
     return view
 

@@ -11,6 +11,7 @@ from typing import Any
 from volguard.adapters.interrupt import StopRequest
 from volguard.cli.options import print_json, print_table, root_of, say, settings_of
 from volguard.model.decision import Phase
+from volguard.model.errors import NotFlat, VolguardError
 from volguard.model.status import StatusView
 from volguard.ports import Screen
 from volguard.report.day import build_day
@@ -72,6 +73,18 @@ def run_session(options: RunOptions) -> int:
         session.close()
     if options.as_json:
         print_json(body)
+    return _exit_code(outcome)
+
+
+def _exit_code(outcome: Outcome) -> int:
+    desk = outcome.state.desk
+    if desk is not None and desk.failed:
+        say("error: a step failed and trading was halted; see volguard journal show --kind StepFailed")
+        return VolguardError.exit_code
+    if desk is not None and desk.flatten_reason and desk.book.positions:
+        held = ", ".join(f"{p.quantity:+d} {p.contract.symbol}" for p in desk.book.positions)
+        say(f"error: not flat after {desk.flatten_reason}: {held}")
+        return NotFlat.exit_code
     return INTERRUPTED if outcome.end_reason == "interrupted" else 0
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 from decimal import Decimal
 
 from volguard.engine.orders import put_order, put_trade
-from volguard.engine.reviewing import review_orders
+from volguard.engine.reviewing import credit_at, review_orders, wing_width
 from volguard.engine.state import Turn
 from volguard.engine.supervisor import decide
 from volguard.execution.basket import (
+    LOOKS_MIN,
     Basket,
     BasketState,
     Completed,
@@ -26,11 +27,15 @@ from volguard.execution.basket import (
     exit_basket,
 )
 from volguard.execution.ladder import ladder_price, rungs
+from volguard.measure.payoff import max_loss_points
 from volguard.measure.touch import quote_of
 from volguard.model.book import Trade, TradeState, positions_of
-from volguard.model.decision import Action, Approved, Decision, Refused
+from volguard.model.decision import Action, Approved, Breach, Decision, Refused
+from volguard.model.errors import InvariantBroken
 from volguard.model.event import Alert, Cancel, Modify, Place, Severity, TradeChanged
+from volguard.model.instrument import OptionType, Side
 from volguard.model.order import Order, OrderRequest, OrderState, Purpose, Urgency
+from volguard.model.units import figure, rupees
 
 
 def drive(turn: Turn, *, is_fresh: bool) -> None:
@@ -40,6 +45,8 @@ def drive(turn: Turn, *, is_fresh: bool) -> None:
             basket = next((b for b in turn.desk.baskets if b.basket_id == basket_id), None)
             if basket is None:
                 break
+            if is_fresh:
+                basket = _escalated(turn, basket)
             wants = advance(
                 basket,
                 _orders_of(turn, basket),
@@ -50,6 +57,27 @@ def drive(turn: Turn, *, is_fresh: bool) -> None:
             )
             if not any([_serve(turn, basket, want) for want in wants]):
                 break
+
+
+def _escalated(turn: Turn, basket: Basket) -> Basket:
+    # A patient exit that did not fill in its time turns urgent; a profit that nobody pays for may wait as
+    # long as none of its legs is closed.
+    started, execution = basket.wave_started_at, turn.settings.execution
+    if basket.purpose is Purpose.OPEN or basket.urgency is Urgency.HIGH or started is None:
+        return basket
+    is_begun = any(
+        order.filled_quantity and order.request.purpose is Purpose.CLOSE
+        for order in turn.desk.book.orders
+        if order.request.trade_id == basket.trade_id
+    )
+    limit_s = max(execution.basket_timeout_s, LOOKS_MIN * turn.cadence_s)
+    if (turn.now - started).total_seconds() < limit_s or (basket.reason == "profit" and not is_begun):
+        return basket
+    urgent = replace(basket, urgency=Urgency.HIGH)
+    put_basket(turn, urgent)
+    text = f"{basket.trade_id}: exit ({basket.reason}) not filled in {limit_s:.0f} s, now urgent"
+    turn.effects.append(Alert(ts=turn.now, severity=Severity.WARNING, code="exit_slow", text=text))
+    return urgent
 
 
 def close_trade(turn: Turn, trade: Trade, *, urgency: Urgency, reason: str) -> None:
@@ -138,6 +166,9 @@ def _place(turn: Turn, basket: Basket, lines: Sequence[Line]) -> None:
         return
     if len(requests) < len(lines) and basket.purpose is Purpose.OPEN:
         return  # an entry goes whole or waits: its other legs have no price now
+    if basket.purpose is Purpose.OPEN and not _still_pays(turn, trade, requests):
+        _give_up_late_wave(turn, basket)
+        return
     verdicts = _review_wave(turn, basket, trade, requests)
     for approved in verdicts:
         request = approved.request
@@ -171,6 +202,30 @@ def _review_wave(
         else:
             approved += verdict
     return tuple(approved)
+
+
+def _still_pays(turn: Turn, trade: Trade, requests: Sequence[OrderRequest]) -> bool:
+    # The hedges are paid for: what the shorts would bring now, at the touch as when it was proposed, decides
+    # whether this is still the trade.
+    credit = credit_at(turn, trade, [_at_touch(turn, request) for request in requests])
+    if credit is None:
+        return True
+    share = figure(credit / wing_width(trade.legs))
+    limit = turn.settings.policy.credit_share_of_width_min
+    if share >= limit:
+        return True
+    text = f"credit is {share:.3f} of the width now, limit {limit:.3f}"
+    breach = Breach(rule="credit_thin", value=share, limit=limit, text=text)
+    _refused(turn, trade, Refused(breaches=(breach,)))
+    return False
+
+
+def _at_touch(turn: Turn, request: OrderRequest) -> OrderRequest:
+    contract, view = request.contract, turn.market
+    tick = turn.rules.contracts.tick(contract.underlying, turn.desk.trading_date)
+    quote = quote_of(view, contract, tick) if view is not None else None
+    touch = None if quote is None else quote.ask if request.side is Side.BUY else quote.bid
+    return request if touch is None else replace(request, limit_price=touch)
 
 
 def _give_up_late_wave(turn: Turn, basket: Basket) -> None:
@@ -256,10 +311,21 @@ def _complete(turn: Turn, basket: Basket) -> None:
     put_basket(turn, replace(basket, state=BasketState.DONE))
     trade = turn.desk.book.trade(basket.trade_id)
     if basket.purpose is Purpose.OPEN:
-        put_trade(turn, replace(trade, opened_at=turn.now))
+        put_trade(turn, replace(_at_real_cost(trade), opened_at=turn.now))
         _move_trade(turn, turn.desk.book.trade(trade.trade_id), TradeState.OPEN, "filled")
     else:
         _settle(turn, trade, basket.reason)
+
+
+def _at_real_cost(trade: Trade) -> Trade:
+    # What was received, not what was proposed, says what can be lost.
+    credit = float(trade.entry_credit_inr) / trade.units
+    loss = max_loss_points(trade.legs, credit)
+    if loss is None:
+        raise InvariantBroken(f"{trade.trade_id}: the loss of its legs has no bound")
+    costs = trade.reserved_inr - trade.max_loss_inr
+    max_loss = rupees(loss * trade.units)
+    return replace(trade, max_loss_inr=max_loss, reserved_inr=max_loss + costs)
 
 
 def _withdrawn(turn: Turn, basket: Basket) -> None:
@@ -269,14 +335,17 @@ def _withdrawn(turn: Turn, basket: Basket) -> None:
 
 
 def _settle(turn: Turn, trade: Trade, reason: str) -> None:
-    # Nothing works for this trade any more: it is flat, never was, or still holds something to close.
+    # Once nothing works for this trade any more: it is flat, never was, or still holds something to close.
+    if any(basket.trade_id == trade.trade_id for basket in turn.desk.baskets):
+        return
     if positions_of(trade.fills):
         _move_trade(turn, trade, TradeState.CLOSING, reason)
         if trade.state is not TradeState.CLOSING:
             code = "basket_flattened"
             text = f"{trade.trade_id}: {reason}; closing what was filled"
             turn.effects.append(Alert(ts=turn.now, severity=Severity.WARNING, code=code, text=text))
-        urgency = Urgency.HIGH if turn.desk.flatten_reason else Urgency.MEDIUM
+        holds_short = any(position.quantity < 0 for position in positions_of(trade.fills))
+        urgency = Urgency.HIGH if turn.desk.flatten_reason or holds_short else Urgency.MEDIUM
         _start_exit(turn, trade.trade_id, urgency=urgency, reason=reason)
         return
     final = TradeState.CLOSED if trade.fills else TradeState.ABANDONED
@@ -289,19 +358,24 @@ def _start_exit(turn: Turn, trade_id: str, *, urgency: Urgency, reason: str) -> 
     positions = positions_of(trade.fills)
     if not positions:
         return
-    used = {order.request.tag for order in turn.desk.book.orders}
+    tags = [order.request.tag for order in turn.desk.book.orders]
     prefix = f"VG{turn.desk.session_code}-{trade_id}-X"
-    attempt = 1 + len({tag.removeprefix(prefix).split("-")[0] for tag in used if tag.startswith(prefix)})
-    basket = exit_basket(
-        trade_id,
-        positions,
-        attempt=attempt,
-        urgency=urgency,
-        session_code=turn.desk.session_code,
-        freeze=slice_units(turn, trade),
-        reason=reason,
-    )
-    put_basket(turn, basket)
+    made = {tag.removeprefix(prefix).split("-")[0][:-1] for tag in tags if tag.startswith(prefix)}
+    # Calls and puts leave side by side: a hedge waits for the shorts of its own kind, not for the others.
+    for part, kind in (("C", OptionType.CALL), ("P", OptionType.PUT)):
+        mine = [position for position in positions if position.contract.option_type is kind]
+        if mine:
+            basket = exit_basket(
+                trade_id,
+                mine,
+                attempt=1 + len(made),
+                urgency=urgency,
+                session_code=turn.desk.session_code,
+                freeze=slice_units(turn, trade),
+                reason=reason,
+                part=part,
+            )
+            put_basket(turn, basket)
 
 
 def _move_trade(turn: Turn, trade: Trade, state: TradeState, reason: str) -> None:

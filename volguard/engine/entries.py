@@ -39,6 +39,7 @@ def _seek(turn: Turn, scene: Scene, bucket: Bucket) -> None:
             bucket=bucket,
             expiry=scene.expiries[bucket],
             last_entry_at=turn.desk.last_entry_at.get(bucket),
+            failed_entries=_failed_entries(turn, bucket),
             view=turn.market,
             capabilities=turn.desk.source.capabilities,
             outlook=turn.outlook,
@@ -59,6 +60,11 @@ def _seek(turn: Turn, scene: Scene, bucket: Bucket) -> None:
         _refuse(turn, answer, breaches)
     else:
         _enter(turn, answer)
+
+
+def _failed_entries(turn: Turn, bucket: Bucket) -> int:
+    trades = turn.desk.book.trades
+    return sum(t.bucket is bucket and t.opened_at is None and not t.state.is_live for t in trades)
 
 
 def _enter(turn: Turn, proposal: Proposal) -> None:

@@ -14,7 +14,7 @@ from volguard.measure.touch import closing_price
 from volguard.model.book import Trade, TradeState, positions_of
 from volguard.model.decision import Action, Decision
 from volguard.model.order import Urgency
-from volguard.strategy.manage import ExitInputs, ExitSignal, exit_signal
+from volguard.strategy.manage import ExitInputs, ExitSignal, exit_signals
 
 
 def seek_exits(turn: Turn, scene: Scene) -> None:
@@ -24,13 +24,23 @@ def seek_exits(turn: Turn, scene: Scene) -> None:
             close_trade(turn, trade, urgency=Urgency.HIGH, reason=turn.desk.flatten_reason)
         return
     for trade in turn.desk.book.live_trades:
-        if trade.state is TradeState.OPEN:
+        # A trade on its way out is still watched: a patient exit becomes urgent when a stop is hit.
+        if trade.state in (TradeState.OPEN, TradeState.CLOSING) and not _is_urgent(turn, trade):
             _seek_exit(turn, scene, trade)
 
 
+def _is_urgent(turn: Turn, trade: Trade) -> bool:
+    mine = [basket for basket in turn.desk.baskets if basket.trade_id == trade.trade_id]
+    return bool(mine) and all(basket.urgency is Urgency.HIGH for basket in mine)
+
+
 def _seek_exit(turn: Turn, scene: Scene, trade: Trade) -> None:
-    signal = _signal(turn, scene, trade)
-    if signal is None or not _is_confirmed(turn, trade, signal):
+    signals = _signals(turn, scene, trade)
+    if trade.state is TradeState.CLOSING:
+        signals = tuple(signal for signal in signals if signal.urgency is Urgency.HIGH)
+    is_confirmed = _is_confirmed(turn, scene, trade, signals)
+    signal = next((s for s in signals if is_confirmed or not s.needs_confirmation), None)
+    if signal is None:
         return
     decide(
         turn,
@@ -48,10 +58,10 @@ def _seek_exit(turn: Turn, scene: Scene, trade: Trade) -> None:
     close_trade(turn, trade, urgency=signal.urgency, reason=signal.rule)
 
 
-def _signal(turn: Turn, scene: Scene, trade: Trade) -> ExitSignal | None:
+def _signals(turn: Turn, scene: Scene, trade: Trade) -> tuple[ExitSignal, ...]:
     if turn.market is None:
-        return None
-    signal = exit_signal(
+        return ()
+    return exit_signals(
         ExitInputs(
             now=turn.now,
             session_open=_session_open(turn),
@@ -64,32 +74,26 @@ def _signal(turn: Turn, scene: Scene, trade: Trade) -> ExitSignal | None:
             calendar=turn.rules.calendar,
         )
     )
-    _forget(turn, trade, signal)
-    return signal
 
 
-def _is_confirmed(turn: Turn, trade: Trade, signal: ExitSignal) -> bool:
-    if not signal.needs_confirmation:
-        return True
+def _is_confirmed(turn: Turn, scene: Scene, trade: Trade, signals: tuple[ExitSignal, ...]) -> bool:
+    # Counted per trade, whichever rule holds: two that take turns are no reason to wait. A look that proves
+    # nothing (a gap, a market that is not quoted) starts the count anew.
+    others = tuple(c for c in turn.desk.confirmations if c.trade_id != trade.trade_id)
+    first = next((signal for signal in signals if signal.needs_confirmation), None)
     quality_min = turn.settings.limits.quality_new_trades_min
-    if (turn.desk.quality or 0.0) < quality_min or (turn.market is not None and turn.market.after_gap):
+    after_gap = turn.market is None or turn.market.after_gap
+    if first is None or after_gap or scene.market_quality < quality_min:
+        turn.desk = replace(turn.desk, confirmations=others)
         return False
     seen = next((c for c in turn.desk.confirmations if c.trade_id == trade.trade_id), None)
     if seen is None:
-        seen = Confirmation(trade_id=trade.trade_id, rule=signal.rule, first_at=turn.now, count=0)
-    seen = replace(seen, count=seen.count + 1)
-    others = tuple(c for c in turn.desk.confirmations if c.trade_id != trade.trade_id)
+        seen = Confirmation(trade_id=trade.trade_id, rule=first.rule, first_at=turn.now, count=0)
+    seen = replace(seen, rule=first.rule, count=seen.count + 1)
     turn.desk = replace(turn.desk, confirmations=(*others, seen))
     policy = turn.settings.policy
     waited_s = (turn.now - seen.first_at).total_seconds()
     return seen.count >= policy.confirm_snapshots or waited_s >= policy.confirm_s
-
-
-def _forget(turn: Turn, trade: Trade, signal: ExitSignal | None) -> None:
-    # A rule that stopped holding, or another one now, starts counting anew.
-    rule = signal.rule if signal is not None else None
-    kept = tuple(c for c in turn.desk.confirmations if c.trade_id != trade.trade_id or c.rule == rule)
-    turn.desk = replace(turn.desk, confirmations=kept)
 
 
 def _session_open(turn: Turn) -> datetime:

@@ -7,9 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-from volguard.engine.state import Turn
+from volguard.engine.state import Desk, Turn
 from volguard.engine.supervisor import degrade, recover
-from volguard.measure.market_view import AtTheMoney, at_the_money, reference_level, view_market
+from volguard.measure.market_view import (
+    AtTheMoney,
+    at_the_money,
+    is_same_chain,
+    reference_level,
+    view_market,
+)
 from volguard.measure.quality import data_quality, flag_counts
 from volguard.measure.touch import ClosingMark, closing_mark
 from volguard.model.book import ZERO, Bucket, Trade, positions_of
@@ -27,13 +33,15 @@ class Scene:
     expiries: Mapping[Bucket, date | None]
     levels: Mapping[Bucket, AtTheMoney | None]
     marks: Mapping[str, ClosingMark | None]
-    pnl_net_inr: Decimal | None
-    marks_confirmed: bool
+    stop_pnl_inr: Decimal | None  # what the daily stops go by; None: nothing new is known
+    market_quality: float
 
 
 def observe(turn: Turn, snapshot: ChainSnapshot) -> Scene:
     """Take in a snapshot: the view, quality, causes of worry, marks."""
     previous = turn.market
+    if previous is None or not is_same_chain(previous.snapshot, snapshot):
+        turn.desk = replace(turn.desk, chain_changed_at=snapshot.ts)
     view = view_market(
         snapshot,
         previous,
@@ -41,6 +49,7 @@ def observe(turn: Turn, snapshot: ChainSnapshot) -> Scene:
         capabilities=turn.desk.source.capabilities,
         rules=turn.rules,
         settings=turn.settings.flags,
+        unchanged_s=unchanged_s(turn.desk, snapshot),
     )
     turn.market = view
     expiries = bucket_expiries(turn)
@@ -48,10 +57,8 @@ def observe(turn: Turn, snapshot: ChainSnapshot) -> Scene:
         bucket: at_the_money(view, expiry) if expiry is not None else None
         for bucket, expiry in expiries.items()
     }
-    held = [position.contract for position in turn.desk.book.positions]
-    quality = data_quality(
-        view, [level for level in levels.values() if level is not None], held, turn.settings.quality
-    )
+    known = [level for level in levels.values() if level is not None]
+    quality = data_quality(view, known, turn.desk.book.positions, turn.settings.quality)
     marks = {trade.trade_id: _mark(turn, trade) for trade in turn.desk.book.live_trades}
     pnl = _pnl_net_inr(turn, marks)
     turn.desk = replace(
@@ -61,16 +68,22 @@ def observe(turn: Turn, snapshot: ChainSnapshot) -> Scene:
         quality=quality.value,
         pnl_net_inr=pnl,
     )
-    _judge_feed(turn, unmarked=sum(mark is None for mark in marks.values()))
+    is_frozen = quality.rows > 0 and quality.freshness == 0.0 and not view.after_gap
+    _judge_feed(turn, unmarked=sum(mark is None for mark in marks.values()), is_frozen=is_frozen)
     _note(turn, levels, gap_s=(snapshot.ts - previous.ts).total_seconds() if previous else None)
-    confirmed = all(mark is not None and mark.is_confirmed_price for mark in marks.values())
     return Scene(
         expiries=expiries,
         levels=levels,
         marks=marks,
-        pnl_net_inr=pnl,
-        marks_confirmed=confirmed and not view.after_gap and quality.value >= _quality_min(turn),
+        stop_pnl_inr=_stop_pnl_inr(turn, marks, 0.0 if is_frozen else quality.market),
+        market_quality=0.0 if is_frozen else quality.market,  # old looks confirm nothing
     )
+
+
+def unchanged_s(desk: Desk, snapshot: ChainSnapshot) -> float:
+    """Seconds since any quote of the chain last changed."""
+    changed = desk.chain_changed_at
+    return (snapshot.ts - changed).total_seconds() if changed is not None else 0.0
 
 
 def bucket_expiries(turn: Turn) -> dict[Bucket, date | None]:
@@ -120,7 +133,24 @@ def _pnl_net_inr(turn: Turn, marks: Mapping[str, ClosingMark | None]) -> Decimal
     return total
 
 
-def _judge_feed(turn: Turn, *, unmarked: int) -> None:
+def _stop_pnl_inr(
+    turn: Turn, marks: Mapping[str, ClosingMark | None], market_quality: float
+) -> Decimal | None:
+    # One bad quote must not flatten a book and one missing quote must not hide a loss: a trade without a
+    # confirmed mark counts with its last one, and nothing counts twice while no trade can be marked.
+    after_gap = turn.market is None or turn.market.after_gap
+    if after_gap or market_quality < _quality_min(turn):
+        return None
+    sound = {key: m.value_inr for key, m in marks.items() if m is not None and m.is_confirmed_price}
+    if marks and not sound:
+        return None
+    known = {key: value for key, value in turn.desk.last_marks.items() if key in marks} | sound
+    turn.desk = replace(turn.desk, last_marks=known)
+    cash = sum((trade.cash_inr - trade.charges_inr for trade in turn.desk.book.trades), ZERO)
+    return cash + sum(known.values(), ZERO)
+
+
+def _judge_feed(turn: Turn, *, unmarked: int, is_frozen: bool) -> None:
     view, quality = turn.market, turn.desk.quality or 0.0
     causes: set[str] = set()
     if view is not None and view.after_gap:
@@ -129,6 +159,9 @@ def _judge_feed(turn: Turn, *, unmarked: int) -> None:
     if quality < _quality_min(turn):
         causes.add("data_quality")
         degrade(turn, "data_quality", f"data quality is {quality:.3f}, limit {_quality_min(turn):.3f}")
+    if is_frozen:
+        causes.add("feed_frozen")
+        degrade(turn, "feed_frozen", "not one quote of the tradable strikes is fresh")
     if unmarked:
         causes.add("unmarkable")
         degrade(turn, "unmarkable", f"{unmarked} open trades cannot be closed at a quoted price")

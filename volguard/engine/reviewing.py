@@ -13,12 +13,14 @@ from volguard.engine.supervisor import is_session_open
 from volguard.execution.basket import is_uncovered
 from volguard.measure.exposure import exposure_of
 from volguard.measure.market_view import MarketView
+from volguard.measure.payoff import max_loss_points
 from volguard.measure.touch import fair_values, quote_of
-from volguard.model.book import ZERO, Bucket, Leg, Position, Trade, TradeState, positions_of
+from volguard.model.book import Bucket, Leg, Position, Trade, TradeState, positions_of
 from volguard.model.decision import Approved, Breach, Refused
-from volguard.model.instrument import OptionContract
+from volguard.model.instrument import OptionContract, OptionType
 from volguard.model.order import OrderRequest, OrderState, Purpose
 from volguard.model.proposal import Budget, Proposal
+from volguard.model.units import rupees
 from volguard.risk.buckets import budget_of, open_risk_inr
 from volguard.risk.checks import OrderFacts, ReviewInputs, TradeFacts
 from volguard.risk.review import review, screen
@@ -31,9 +33,8 @@ def review_orders(
     is_entry = requests[0].purpose is Purpose.OPEN
     after = _positions_after(turn, requests)
     facts = TradeFacts(
-        risk_inr=trade.reserved_inr,
-        reserved_inr=trade.reserved_inr,
-        budget=bucket_budget(turn, trade.bucket),
+        risk_inr=_risk_at(turn, trade, requests) if is_entry else trade.reserved_inr,
+        budget=bucket_budget(turn, trade.bucket, but=trade.trade_id),
         covered=not is_uncovered(_positions_after_in_trade(trade, requests)) if is_entry else True,
     )
     # An entry is judged with the rest of its structure: what is being committed to.
@@ -49,7 +50,6 @@ def screen_proposal(turn: Turn, proposal: Proposal) -> tuple[Breach, ...]:
     """Every reason to refuse a proposal before any order is made of it."""
     facts = TradeFacts(
         risk_inr=proposal.risk_inr,
-        reserved_inr=ZERO,
         budget=bucket_budget(turn, proposal.bucket),
         covered=True,
     )
@@ -110,11 +110,17 @@ def _order_facts(turn: Turn, request: OrderRequest) -> OrderFacts:
         request=request,
         quote=quote_of(view, contract, tick) if view is not None else None,
         fair_value=_fair_value(view, contract),
+        flags=_flags(view, contract),
         closable=_closable(turn, request),
         lot_size=contracts.lot_size(contract.underlying, today, contract.expiry),
         freeze_quantity=contracts.freeze_quantity(contract.underlying, today),
         tick=tick,
     )
+
+
+def _flags(view: MarketView | None, contract: OptionContract) -> int | None:
+    row = view.row(contract) if view is not None else None
+    return int(view.flags[row]) if view is not None and row is not None else None
 
 
 def _fair_value(view: MarketView | None, contract: OptionContract) -> float | None:
@@ -123,22 +129,63 @@ def _fair_value(view: MarketView | None, contract: OptionContract) -> float | No
 
 
 def _closable(turn: Turn, request: OrderRequest) -> int:
-    # What is held of the contract, less what other live orders already close.
-    held = sum(p.quantity for p in turn.desk.book.positions if p.contract == request.contract)
+    # What the trade itself holds of the contract, less what its other live orders already close.
+    trade = turn.desk.book.trade(request.trade_id)
+    held = sum(p.quantity for p in positions_of(trade.fills) if p.contract == request.contract)
     closing = sum(
         order.request.side.sign * order.open_quantity
         for order in turn.desk.book.live_orders
         if order.request.contract == request.contract
+        and order.request.trade_id == request.trade_id
         and order.request.tag != request.tag
         and order.request.purpose is Purpose.CLOSE
     )
     return held + closing
 
 
-def bucket_budget(turn: Turn, bucket: Bucket) -> Budget:
-    """What a bucket may still put at risk, from the book as it stands."""
+def credit_at(turn: Turn, trade: Trade, requests: Sequence[OrderRequest]) -> float | None:
+    """Points per unit that an entry earns at what was filled and at its orders' limits.
+
+    None while some leg has neither: its price is not known yet.
+    """
+    new = {request.tag for request in requests}
+    resting = [o for o in turn.desk.book.live_orders if o.request.trade_id == trade.trade_id]
+    cash = float(trade.cash_inr)
+    known = {fill.contract for fill in trade.fills}
+    for request in requests:
+        cash -= request.side.sign * request.quantity * float(request.limit_price)
+        known.add(request.contract)
+    for order in resting:
+        if order.request.tag not in new:
+            cash -= order.request.side.sign * order.open_quantity * float(order.limit_price)
+            known.add(order.request.contract)
+    if any(leg.contract not in known for leg in trade.legs):
+        return None
+    return cash / trade.units
+
+
+def wing_width(legs: Sequence[Leg]) -> int:
+    """Points between short and long of the wider wing."""
+    by_type: dict[OptionType, list[int]] = {}
+    for leg in legs:
+        by_type.setdefault(leg.contract.option_type, []).append(leg.contract.strike)
+    return max(max(strikes) - min(strikes) for strikes in by_type.values())
+
+
+def _risk_at(turn: Turn, trade: Trade, requests: Sequence[OrderRequest]) -> Decimal:
+    credit = credit_at(turn, trade, requests)
+    loss = max_loss_points(trade.legs, credit) if credit is not None else None
+    if loss is None:
+        return trade.reserved_inr
+    return rupees(loss * trade.units) + trade.reserved_inr - trade.max_loss_inr
+
+
+def bucket_budget(turn: Turn, bucket: Bucket, but: str | None = None) -> Budget:
+    """What a bucket may still put at risk, from the book as it stands (`but` one trade)."""
+    book = turn.desk.book
+    others = tuple(trade for trade in book.trades if trade.trade_id != but)
     return budget_of(
-        turn.desk.book,
+        replace(book, trades=others),
         bucket,
         account_inr=turn.desk.account_inr,
         bucket_limits=turn.settings.bucket_limits[bucket],

@@ -121,6 +121,8 @@ def _take(turn: Turn, event: Event) -> None:
             _on_snapshot(turn, event)
         case FeedGap(last_ts=last_ts):
             degrade(turn, "feed_gap", _silence(last_ts, event.ts))
+            withdraw_entries(turn)
+            drive(turn, is_fresh=False)
         case OrderUpdated():
             on_update(turn, event)
             drive(turn, is_fresh=False)
@@ -140,13 +142,19 @@ def _on_snapshot(turn: Turn, event: MarketSnapshot) -> None:
     if last is not None and event.ts <= last:
         raise InvariantBroken(f"snapshot of {event.ts.isoformat()} is not later than {last.isoformat()}")
     scene = observe(turn, event.snapshot)
-    apply_stops(turn, scene.pnl_net_inr, marks_confirmed=scene.marks_confirmed)
+    apply_stops(turn, scene.stop_pnl_inr)
     cap_phase(turn)
     seek_exits(turn, scene)
     seek_entries(turn, scene)
-    if turn.desk.trading_state is TradingState.HALTED:
-        unwind_entries(turn, reason="halted")
+    withdraw_entries(turn)
     drive(turn, is_fresh=True)
+
+
+def withdraw_entries(turn: Turn) -> None:
+    """Nothing that adds risk stays on the exchange unless trading is ACTIVE."""
+    state = turn.desk.trading_state
+    if state is not TradingState.ACTIVE:
+        unwind_entries(turn, reason=f"trading state is {state.value}")
 
 
 def _on_flatten(turn: Turn, text: str) -> None:

@@ -103,13 +103,13 @@ def start_flatten(turn: Turn, reason: str, text: str) -> None:
     decide(turn, Decision(ts=turn.now, action=Action.FLATTEN, reason=reason, text=text))
 
 
-def apply_stops(turn: Turn, pnl_net_inr: Decimal | None, *, marks_confirmed: bool) -> None:
-    """Judge the daily stops on the confirmed executable mark of the day's net result."""
+def apply_stops(turn: Turn, pnl_net_inr: Decimal | None) -> None:
+    """Judge the daily stops on the confirmed executable marks of the day; None changes nothing."""
     before, limits = turn.desk.stops, turn.settings.limits
     equity = turn.desk.account_inr
     after = judge_stops(
         before,
-        pnl_net_inr=pnl_net_inr if marks_confirmed else None,
+        pnl_net_inr=pnl_net_inr,
         start_equity_inr=equity,
         limits=limits,
         confirm_marks=turn.settings.policy.confirm_snapshots,

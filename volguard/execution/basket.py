@@ -132,9 +132,10 @@ def exit_basket(
     session_code: str,
     freeze: int,
     reason: str,
+    part: str = "",
 ) -> Basket:
-    """Shorts bought back in the first wave, hedges sold in the second."""
-    basket_id = f"{trade_id}-X{attempt}"
+    """Shorts bought back in the first wave, hedges sold in the second; `part` names one of several exits."""
+    basket_id = f"{trade_id}-X{attempt}{part}"
     waves: list[tuple[Line, ...]] = []
     first = 0
     for wanted in (Side.BUY, Side.SELL):

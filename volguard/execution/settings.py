@@ -14,7 +14,6 @@ class ExecutionSettings:
     patience_medium_s: float
     patience_high_s: float
     basket_timeout_s: float
-    partial_fill_timeout_s: float
     entry_slippage_share: float
     entry_slippage_ticks: int
     exit_slippage_share: float
@@ -26,7 +25,5 @@ class ExecutionSettings:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             value = getattr(self, name)
-            if name != "partial_fill_timeout_s" and not 0 < value < math.inf:
+            if not 0 < value < math.inf:
                 raise ValueError(f"{name} was {value}, must be above 0")
-        if not 0 <= self.partial_fill_timeout_s < math.inf:
-            raise ValueError(f"partial_fill_timeout_s was {self.partial_fill_timeout_s}, must be 0 or more")

@@ -43,6 +43,7 @@ class MarketView:
     """A snapshot with all that is derived from it; columns have shape (rows,), nan where unknown.
 
     `sigma` is the volatility of the strike: implied by its out-of-the-money side where both are quoted.
+    `fair_sigma` is what its neighbours in strike say of it, so that no quote vouches for itself.
     """
 
     snapshot: ChainSnapshot
@@ -55,6 +56,7 @@ class MarketView:
     mid: FloatArray
     iv: FloatArray
     sigma: FloatArray
+    fair_sigma: FloatArray
     greeks: Greeks
     flags: FlagArray
 
@@ -100,8 +102,12 @@ def view_market(
     capabilities: Capabilities,
     rules: Rules,
     settings: FlagSettings,
+    unchanged_s: float = 0.0,
 ) -> MarketView:
-    """Price and judge one snapshot; `previous` is the view before it (None at the first)."""
+    """Price and judge one snapshot; `previous` is the view before it (None at the first).
+
+    `unchanged_s`: how long not one quote of the chain has changed; it stands in for quote times.
+    """
     cadence_s = capabilities.cadence_s
     listing = snapshot.listing
     same_listing = previous is not None and previous.listing.same_as(listing)
@@ -123,7 +129,7 @@ def view_market(
         frame.grid,
         rows,
         previous_mid=previous.mid if previous is not None and same_listing and not after_gap else None,
-        quote_age_s=_quote_age_s(snapshot, capabilities),
+        quote_age_s=_quote_age_s(snapshot, capabilities, unchanged_s),
         cadence_s=cadence_s,
         tick=float(rules.contracts.tick(listing.underlying, trading_date)),
         settings=settings,
@@ -139,6 +145,7 @@ def view_market(
         mid=mid,
         iv=iv,
         sigma=sigma,
+        fair_sigma=_neighbours_sigma(frame.grid, sigma),
         greeks=greeks(forward, listing.strike, t, sigma, listing.is_call, discount),
         flags=flags,
     )
@@ -197,10 +204,22 @@ def reference_level(view: MarketView) -> tuple[float | None, str]:
     return None, "not available"
 
 
-def _quote_age_s(snapshot: ChainSnapshot, capabilities: Capabilities) -> FloatArray | None:
-    if snapshot.quote_age_s is None and capabilities.quote_time:
-        return np.full(len(snapshot.listing), np.nan)  # meant to be there: an unknown age is a stale one
-    return snapshot.quote_age_s
+def is_same_chain(one: ChainSnapshot, other: ChainSnapshot) -> bool:
+    """Whether not one bid or ask differs: a feed that repeats itself looks like this."""
+    return (
+        one.listing.same_as(other.listing)
+        and np.array_equal(one.bid, other.bid, equal_nan=True)
+        and np.array_equal(one.ask, other.ask, equal_nan=True)
+    )
+
+
+def _quote_age_s(
+    snapshot: ChainSnapshot, capabilities: Capabilities, unchanged_s: float
+) -> FloatArray | None:
+    if snapshot.quote_age_s is not None:
+        return np.maximum(snapshot.quote_age_s, unchanged_s)  # a feed that repeats itself is as old as that
+    # Meant to be there: an unknown age is a stale one. Never there: a whole chain that stands still is.
+    return np.full(len(snapshot.listing), np.nan if capabilities.quote_time else unchanged_s)
 
 
 def _is_gap(earlier: datetime, later: datetime, cadence_s: float, settings: FlagSettings) -> bool:
@@ -231,6 +250,16 @@ def _strike_sigma(listing: Listing, forward: FloatArray, iv: FloatArray) -> Floa
     sigma[call] = best
     sigma[put] = best
     return sigma
+
+
+def _neighbours_sigma(grid: StrikeGrid, sigma: FloatArray) -> FloatArray:
+    low, middle, high, weight = grid.triples
+    below, above = sigma[low], sigma[high]
+    between = weight * below + (1.0 - weight) * above
+    one = np.where(np.isfinite(below), below, above)
+    fair = np.full(len(sigma), np.nan)
+    fair[middle] = np.where(np.isfinite(between), between, one)
+    return fair
 
 
 def _pairs_of(listing: Listing, expiry_index: int) -> tuple[IntArray, IntArray]:

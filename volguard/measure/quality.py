@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from volguard.measure.market_view import AtTheMoney, MarketView
+from volguard.model.book import Position
 from volguard.model.instrument import OptionContract
 from volguard.model.market import BoolArray, FloatArray
 from volguard.model.units import figure
@@ -43,9 +44,13 @@ class QualitySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """The figure and its parts, each a share in [0, 1]; `rows` is the size of the tradable set."""
+    """The figure and its parts, each a share in [0, 1]; `rows` is the size of the tradable set.
+
+    `market` is the figure before the cap of a held leg without a quote: what other trades' exits go by.
+    """
 
     value: float
+    market: float
     coverage: float
     freshness: float
     spread: float
@@ -56,23 +61,32 @@ class Quality:
 
 
 NO_QUALITY: Final = Quality(
-    value=0.0, coverage=0.0, freshness=0.0, spread=0.0, arbitrage=0.0, parity=0.0, rows=0, held_unquoted=0
+    value=0.0,
+    market=0.0,
+    coverage=0.0,
+    freshness=0.0,
+    spread=0.0,
+    arbitrage=0.0,
+    parity=0.0,
+    rows=0,
+    held_unquoted=0,
 )
 
 
 def data_quality(
     view: MarketView,
     levels: Sequence[AtTheMoney],
-    held: Sequence[OptionContract],
+    held: Sequence[Position],
     settings: QualitySettings,
 ) -> Quality:
     """Quality of one snapshot; 0 when the tradable set is empty or blank. `levels`: one per bucket expiry."""
-    chosen = tradable_rows(view, levels, held, settings.expected_moves)
+    legs = [position.contract for position in held]
+    chosen = tradable_rows(view, levels, legs, settings.expected_moves)
     count = int(np.count_nonzero(chosen))
     if not count:
         return NO_QUALITY
     flags = view.flags[chosen]
-    unquoted = sum(not _is_quoted(view, contract) for contract in held)
+    unquoted = sum(not _can_close(view, position) for position in held)
     parts = {
         "coverage": _share_proven(flags, QuoteFlag(0)),
         # After a hole nothing shows yet that the feed is alive again.
@@ -81,10 +95,9 @@ def data_quality(
         "arbitrage": _share_proven(flags, ARBITRAGE | QuoteFlag.JUMP),
         "parity": _share_proven(flags, QuoteFlag.PARITY),
     }
-    value = sum(WEIGHTS[name] * share for name, share in parts.items())
-    if unquoted:
-        value = min(value, settings.held_leg_cap)
-    return Quality(value=figure(value), rows=count, held_unquoted=unquoted, **parts)
+    market = figure(sum(WEIGHTS[name] * share for name, share in parts.items()))
+    value = min(market, settings.held_leg_cap) if unquoted else market
+    return Quality(value=value, market=market, rows=count, held_unquoted=unquoted, **parts)
 
 
 def tradable_rows(
@@ -143,9 +156,10 @@ def row_confidence(view: MarketView, expiry: date, settings: QualitySettings) ->
     return known
 
 
-def _is_quoted(view: MarketView, contract: OptionContract) -> bool:
-    row = view.row(contract)
-    return row is not None and math.isfinite(view.mid[row])
+def _can_close(view: MarketView, position: Position) -> bool:
+    # A short needs both sides; a long that is listed can always be left to expire, bid or not.
+    row = view.row(position.contract)
+    return row is not None and (position.quantity > 0 or math.isfinite(view.mid[row]))
 
 
 def _share_proven(flags: np.ndarray, flag: QuoteFlag) -> float:

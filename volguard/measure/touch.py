@@ -16,19 +16,22 @@ from volguard.model.book import Leg, Position
 from volguard.model.instrument import OptionContract, Side
 from volguard.model.market import FloatArray, Quote
 from volguard.model.units import tick_price
-from volguard.pricing.black76 import price
+from volguard.pricing.black76 import greeks, price
+from volguard.pricing.quote_flags import UNTRADABLE, QuoteFlag
 
 CONSERVATIVE_VOL_POINTS: Final = 0.01
 THEORETICAL_MARGIN: Final = 0.25
 THEORETICAL_SLACK_TICKS: Final = 4
+# A side that is missing is judged by who needs it; everything else makes a quote suspect.
+_SUSPECT: Final = int(UNTRADABLE & ~(QuoteFlag.NO_BID | QuoteFlag.NO_ASK))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosingMark:
     """What closing a set of positions at the touch would bring in (negative: cost), in rupees.
 
-    `is_confirmed_price`: both sides of every short are quoted and the cost is within 25 % of the
-    conservative theoretical value (smile plus one vol point) and a few ticks a leg.
+    `is_confirmed_price`: both sides of every short are quoted, no leg's quote is suspect, and the cost is
+    within 25 % of the conservative theoretical value (neighbours plus one vol point) and a few ticks.
     """
 
     value_inr: Decimal
@@ -79,6 +82,7 @@ def closing_mark(view: MarketView, positions: Sequence[Position], tick: Decimal)
         if closing is None and position.quantity < 0:
             return None
         total += position.quantity * (closing or Decimal(0))
+        confirmed = confirmed and not _is_suspect(view, position.contract)
         if position.quantity < 0:
             confirmed = confirmed and _both_sides(view, position.contract)
     fair = _conservative_cost(view, positions)
@@ -91,7 +95,7 @@ def closing_mark(view: MarketView, positions: Sequence[Position], tick: Decimal)
 
 
 def fair_values(view: MarketView, contracts: Sequence[OptionContract], extra_vol: float = 0.0) -> FloatArray:
-    """Points at the smile plus `extra_vol`, nan where a strike has no volatility; shape (contracts,)."""
+    """Points by the neighbours' volatility plus `extra_vol`, nan where unknown; shape (contracts,)."""
     rows = [view.row(contract) for contract in contracts]
     at = np.array([0 if row is None else row for row in rows], dtype=np.int64)
     listing = view.listing
@@ -99,11 +103,22 @@ def fair_values(view: MarketView, contracts: Sequence[OptionContract], extra_vol
         view.forward[at],
         listing.strike[at],
         view.years[listing.expiry_index[at]],
-        view.sigma[at] + extra_vol,
+        view.fair_sigma[at] + extra_vol,
         listing.is_call[at],
         view.discount[at],
     )
     return np.where([row is None for row in rows], np.nan, values)
+
+
+def fair_deltas(view: MarketView, contracts: Sequence[OptionContract]) -> FloatArray:
+    """Deltas by the neighbouring strikes' volatility, nan where unknown; shape (contracts,)."""
+    rows = [view.row(contract) for contract in contracts]
+    at = np.array([0 if row is None else row for row in rows], dtype=np.int64)
+    listing = view.listing
+    years = view.years[listing.expiry_index[at]]
+    sigma, is_call = view.fair_sigma[at], listing.is_call[at]
+    found = greeks(view.forward[at], listing.strike[at], years, sigma, is_call, view.discount[at])
+    return np.where([row is None for row in rows], np.nan, found.delta)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +170,11 @@ def _conservative_cost(view: MarketView, positions: Sequence[Position]) -> float
     values = fair_values(view, contracts, CONSERVATIVE_VOL_POINTS)
     cost = -float(values @ np.array([position.quantity for position in positions], dtype=np.float64))
     return cost if math.isfinite(cost) else None
+
+
+def _is_suspect(view: MarketView, contract: OptionContract) -> bool:
+    row = view.row(contract)
+    return row is not None and bool(int(view.flags[row]) & _SUSPECT)
 
 
 def _both_sides(view: MarketView, contract: OptionContract) -> bool:

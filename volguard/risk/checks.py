@@ -16,6 +16,7 @@ from volguard.model.market import Quote
 from volguard.model.order import OrderRequest
 from volguard.model.proposal import Budget
 from volguard.model.units import figure
+from volguard.pricing.quote_flags import UNTRADABLE, QuoteFlag
 from volguard.risk.limits import Limits
 
 
@@ -25,7 +26,8 @@ class OrderFacts:
 
     request: OrderRequest
     quote: Quote | None
-    fair_value: float | None  # points at the smile of its strike
+    fair_value: float | None  # points by the neighbouring strikes
+    flags: int | None  # of its quote, pricing.quote_flags.QuoteFlag; None: not listed now
     closable: int  # signed units held and not yet being closed; only read for closing orders
     lot_size: int
     freeze_quantity: int
@@ -37,8 +39,7 @@ class TradeFacts:
     """The trade that the orders belong to; None figures are missing inputs."""
 
     risk_inr: Decimal
-    reserved_inr: Decimal  # of it, already counted in the budget
-    budget: Budget | None
+    budget: Budget | None  # without this trade itself
     covered: bool  # no short without its long after these orders
 
 
@@ -154,7 +155,7 @@ def trade_budget(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
     if budget is None:
         return [missing("trade_risk", "the bucket's budget")]
     breaches = []
-    new_risk = inputs.trade.risk_inr - inputs.trade.reserved_inr
+    new_risk = inputs.trade.risk_inr
     if new_risk > budget.trade_risk_max_inr:
         breaches.append(_over("trade_risk", "trade risk", new_risk, budget.trade_risk_max_inr))
     if new_risk > budget.capital_free_inr:
@@ -269,6 +270,20 @@ def quotes_present(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
     return breaches
 
 
+def quote_flags(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
+    """No order that adds risk on a quote that is stale, crossed, jumped or contradicts its neighbours."""
+    breaches = []
+    for facts in inputs.orders:
+        name = facts.request.contract.symbol
+        if facts.flags is None:
+            breaches.append(missing("quote_flags", f"a listed quote of {name}"))
+        elif bad := QuoteFlag(facts.flags) & UNTRADABLE:
+            seen = "+".join(str(flag.name).lower() for flag in bad)
+            text = f"{name}: its quote is {seen}"
+            breaches.append(Breach(rule="quote_flags", value=seen, limit="none", text=text))
+    return breaches
+
+
 def entry_price(inputs: ReviewInputs, limits: Limits) -> Sequence[Breach]:
     """The limit price is near the fair value of the strike."""
     breaches = []
@@ -307,6 +322,7 @@ RISK_ADDING: Final[tuple[Check, ...]] = (
     covered_shorts,
     order_form,
     quotes_present,
+    quote_flags,
     entry_price,
 )
 RISK_REDUCING: Final[tuple[Check, ...]] = (session_window, only_reduces, order_form)

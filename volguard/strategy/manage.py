@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
+
 from volguard.measure.market_view import MarketView
 from volguard.measure.payoff import short_legs
-from volguard.measure.touch import ClosingMark
+from volguard.measure.touch import ClosingMark, fair_deltas
 from volguard.model.book import Trade
 from volguard.model.decision import FigureValue
 from volguard.model.order import Urgency
@@ -45,12 +46,12 @@ class ExitInputs:
     calendar: Calendar
 
 
-def exit_signal(inputs: ExitInputs) -> ExitSignal | None:
-    """The first exit rule that holds for an open trade, or None."""
+def exit_signals(inputs: ExitInputs) -> tuple[ExitSignal, ...]:
+    """Every exit rule that holds, the most pressing first: one that cannot act must not hide the next."""
     in_quiet = inputs.now < inputs.session_open + timedelta(seconds=inputs.policy.opening_quiet_s)
-    if in_quiet:
-        return _short_delta(inputs)
-    return _loss(inputs) or _short_delta(inputs) or _profit(inputs) or _time(inputs)
+    rules = (_short_delta,) if in_quiet else (_loss, _short_delta, _profit, _time)
+    found = (rule(inputs) for rule in rules)
+    return tuple(signal for signal in found if signal is not None)
 
 
 def exit_deadline(trade: Trade, bucket: BucketPolicy, policy: Policy, calendar: Calendar) -> datetime:
@@ -94,12 +95,9 @@ def _loss(inputs: ExitInputs) -> ExitSignal | None:
 
 
 def _short_delta(inputs: ExitInputs) -> ExitSignal | None:
-    worst = 0.0
-    for leg in short_legs(inputs.trade.legs):
-        row = inputs.view.row(leg.contract)
-        delta = float(inputs.view.greeks.delta[row]) if row is not None else math.nan
-        if math.isfinite(delta):
-            worst = max(worst, abs(delta))
+    # By the neighbours' volatility: a leg whose own quote is frozen or wrong cannot hide its delta.
+    deltas = fair_deltas(inputs.view, [leg.contract for leg in short_legs(inputs.trade.legs)])
+    worst = float(np.nanmax(np.abs(deltas), initial=0.0))
     limit = inputs.policy.exit_short_delta
     if figure(worst) <= limit:
         return None

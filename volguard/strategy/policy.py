@@ -23,6 +23,7 @@ class Policy:
     entry_until: time
     entry_until_before_expiry: time
     cool_down_s: float
+    failed_entries_max: int
     loss_credits_max: float
     loss_share_of_max_loss: float
     exit_short_delta: float
@@ -43,6 +44,8 @@ class Policy:
             raise ValueError(
                 f"entry_until was {self.entry_until}, must be after entry_from {self.entry_from}"
             )
+        if self.failed_entries_max < 1:
+            raise ValueError(f"failed_entries_max was {self.failed_entries_max}, must be at least 1")
         if self.confirm_snapshots < 1:
             raise ValueError(f"confirm_snapshots was {self.confirm_snapshots}, must be at least 1")
         if self.loss_credits_max <= 0:

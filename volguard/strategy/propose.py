@@ -52,6 +52,7 @@ class ProposalInputs:
     bucket: Bucket
     expiry: date | None
     last_entry_at: datetime | None
+    failed_entries: int  # of the bucket today: sent, and never complete
     view: MarketView
     capabilities: Capabilities
     outlook: Outlook
@@ -170,6 +171,9 @@ def _entry_window(inputs: ProposalInputs) -> Wait | None:
         waited = (inputs.now - last).total_seconds()
         text = f"{waited:.0f} s since the last entry, cool-down {policy.cool_down_s:.0f} s"
         return Wait(reason="cool_down", text=text, figures={})
+    if inputs.failed_entries >= policy.failed_entries_max:
+        text = f"{inputs.failed_entries} entries did not fill today, at most {policy.failed_entries_max}"
+        return Wait(reason="entries_failed", text=text, figures={})
     budget = inputs.budget
     if budget.open_trades >= budget.open_trades_max:
         text = f"{budget.open_trades} trades open, at most {budget.open_trades_max}"
