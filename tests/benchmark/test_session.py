@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmark.ratios import hold
+
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
 CHAIN = DATA / "nifty_chain_2025-08-29.parquet"
 REPEATS = int(os.environ.get("VOLGUARD_BENCHMARK_REPEATS", "3"))
-# A shared machine may be slow for a moment: aims are enforced where it is asked for (the nightly run).
-IS_STRICT = os.environ.get("VOLGUARD_BENCHMARK_STRICT") == "1"
 MIB = 1024.0
 
 pytestmark = [
@@ -51,14 +51,6 @@ def paired(first: list[str], second: list[str]) -> list[float]:
     """Ratios of whole-process times, the two run in turn so that a drifting machine cancels out."""
     seconds(first), seconds(second)
     return [seconds(first) / seconds(second) for _ in range(REPEATS)]
-
-
-def hold(name: str, ratios: list[float], aim: float) -> None:
-    """Print a ratio beside its aim; fail on it in a strict run."""
-    middle = statistics.median(ratios)
-    print(f"\n{name}: median {middle:.2f} (min {min(ratios):.2f}, max {max(ratios):.2f}), aim at most {aim}")
-    assert middle > 0.0
-    assert not IS_STRICT or middle <= aim
 
 
 def test_replay_of_the_real_day_against_reading_the_file(root: Path) -> None:

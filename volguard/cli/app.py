@@ -8,7 +8,7 @@ from typing import Any, Final
 import typer
 
 from volguard import __version__
-from volguard.cli import chain, config, data, journal, run, status, why
+from volguard.cli import chain, config, data, journal, run, status, vol, why
 from volguard.cli.options import error_text
 from volguard.model.errors import UsageError, VolguardError
 
@@ -29,6 +29,7 @@ app.command("status")(status.status)
 app.command("why")(why.why)
 app.add_typer(journal.app, name="journal")
 app.add_typer(chain.app, name="chain")
+app.command("vol")(vol.vol)
 app.add_typer(data.app, name="data")
 app.add_typer(config.app, name="config")
 

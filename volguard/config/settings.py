@@ -16,11 +16,14 @@ from volguard.model.book import Bucket
 from volguard.nse.calendar import CalendarTables
 from volguard.nse.charges import ChargeTables
 from volguard.nse.contracts import ContractTables
+from volguard.pricing.fallback import FitLimits
 from volguard.pricing.quote_flags import FlagSettings
 from volguard.risk.limits import BucketLimits, Limits
 from volguard.strategy.policy import BucketPolicy, Policy
 from volguard.volatility.forecast import ForecastSettings
 from volguard.volatility.iv_rv import IvRvSettings
+from volguard.volatility.models import ModelSettings
+from volguard.volatility.regimes import RegimeSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,9 @@ class Settings:
     bucket: Mapping[str, BucketPolicy]
     forecast: ForecastSettings
     iv_rv: IvRvSettings
+    models: ModelSettings
+    smile: FitLimits
+    regimes: RegimeSettings
     quotes: FlagSettings
     quality: QualitySettings
     execution: ExecutionSettings
@@ -152,6 +158,9 @@ SECTIONS: Final = (
             "bucket",
             "forecast",
             "iv_rv",
+            "models",
+            "smile",
+            "regimes",
             "quotes",
             "quality",
             "execution",

@@ -1,0 +1,132 @@
+"""Two tables as values: NSE's published daily volatility, traded legs of condors; CSV or compressed CSV."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Final, TextIO
+
+import numpy as np
+
+from volguard.model.errors import DataError
+from volguard.volatility.ewma_nse import PublishedVolatility
+from volguard.volatility.leg_iv import TradedLeg
+
+VOLATILITY_COLUMNS: Final = ("date", "symbol", "spot_close", "spot_prev", "sigma_underlying")
+LEG_COLUMNS: Final = (
+    "trade_date",
+    "entry_ts",
+    "leg",
+    "option_type",
+    "strike",
+    "expiry",
+    "entry_price",
+    "entry_spot",
+)
+RIGHTS: Final = {"CE": True, "PE": False}
+
+
+def read_published_volatility(path: Path) -> Mapping[str, PublishedVolatility]:
+    """Rows of each symbol by date. Raises DataError naming file, line and column."""
+    rows: dict[str, dict[date, tuple[float, float, float]]] = {}
+    for line, row in _rows(path, VOLATILITY_COLUMNS):
+        day = _date(path, line, "date", row["date"])
+        mine = rows.setdefault(row["symbol"], {})
+        if day in mine:
+            raise _fault(path, line, "date", f"{day} is given twice for {row['symbol']}")
+        close, previous, sigma = (_positive(path, line, name, row[name]) for name in VOLATILITY_COLUMNS[2:])
+        mine[day] = (close, previous, sigma)
+    if not rows:
+        raise DataError(f"{path}: holds no rows", hint="give the daily volatility file of the exchange")
+    return {symbol: _published(rows[symbol]) for symbol in sorted(rows)}
+
+
+def read_legs(
+    path: Path, *, vix: Mapping[date, float], expiry_close: Callable[[date], datetime]
+) -> tuple[TradedLeg, ...]:
+    """Each leg's entry, with India VIX (decimal) of its day, nan where unknown. Raises DataError."""
+    legs = []
+    for line, row in _rows(path, LEG_COLUMNS):
+        if row["option_type"] not in RIGHTS:
+            raise _fault(path, line, "option_type", f"was {row['option_type']}, must be CE or PE")
+        legs.append(
+            TradedLeg(
+                name=row["leg"],
+                ts=_moment(path, line, "entry_ts", row["entry_ts"]),
+                expiry_close=expiry_close(_date(path, line, "expiry", row["expiry"])),
+                is_call=RIGHTS[row["option_type"]],
+                strike=_positive(path, line, "strike", row["strike"]),
+                price=_positive(path, line, "entry_price", row["entry_price"]),
+                spot=_positive(path, line, "entry_spot", row["entry_spot"]),
+                vix=vix.get(_date(path, line, "trade_date", row["trade_date"]), math.nan),
+            )
+        )
+    if not legs:
+        raise DataError(f"{path}: holds no rows", hint="give a file with one traded leg per line")
+    return tuple(legs)
+
+
+def _published(rows: Mapping[date, tuple[float, float, float]]) -> PublishedVolatility:
+    days = sorted(rows)
+    close, previous, sigma = np.array([rows[day] for day in days]).T
+    return PublishedVolatility(days=days, close=close, previous_close=previous, sigma=sigma)
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        with _text(path) as file:
+            reader = csv.DictReader(file)
+            header = reader.fieldnames or ()
+            for column in columns:
+                if column not in header:
+                    raise _fault(
+                        path, 1, column, f"is missing; the file has {', '.join(header) or 'no header'}"
+                    )
+            for row in reader:
+                if any(row[column] is None for column in columns):
+                    raise _fault(path, reader.line_num, columns[-1], "the line has too few cells")
+                yield reader.line_num, row
+    except (EOFError, OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read: {error}", hint="check the path and the file") from error
+
+
+def _text(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return TextIOWrapper(gzip.GzipFile(path), encoding="utf-8", newline="")
+    return path.open(encoding="utf-8", newline="")
+
+
+def _date(path: Path, line: int, column: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise _fault(path, line, column, f"was {text!r}, must be YYYY-MM-DD") from error
+
+
+def _moment(path: Path, line: int, column: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise _fault(path, line, column, f"was {text!r}, must be a date and time") from error
+    if moment.tzinfo is None:
+        raise _fault(path, line, column, f"was {text!r}, must carry its offset from UTC")
+    return moment
+
+
+def _positive(path: Path, line: int, column: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0.0):
+        raise _fault(path, line, column, f"was {text!r}, must be a number above 0")
+    return value
+
+
+def _fault(path: Path, line: int, column: str, text: str) -> DataError:
+    return DataError(f"{path}: line {line}, column {column}: {text}", hint="mend or fetch the file again")
