@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tests.adapters.journal_samples import NIFTY, TS, small_listing, small_snapshot
-from volguard.adapters.market_codec import decode_listing, decode_snapshot, encode_snapshot, same_listing
+from volguard.adapters.market_codec import decode_listing, decode_snapshot, encode_snapshot
 from volguard.model.errors import JournalDamaged
 from volguard.model.market import COLUMNS, ChainSnapshot, Listing
 
@@ -49,7 +49,7 @@ SNAPSHOTS = st.builds(
 
 def assert_same(one: ChainSnapshot, other: ChainSnapshot) -> None:
     """Equal in every column, dtypes included."""
-    assert one.ts == other.ts and same_listing(one.listing, other.listing)
+    assert one.ts == other.ts and one.listing.same_as(other.listing)
     for name in (*COLUMNS, "quote_age_s"):
         left, right = getattr(one, name), getattr(other, name)
         if left is None or right is None:
@@ -84,7 +84,7 @@ def test_a_listing_is_stored_once_and_referred_to_later() -> None:
     first = encode_snapshot(small_snapshot(0), with_listing=True)
     later = encode_snapshot(small_snapshot(1), with_listing=False)
     assert len(later) < len(first)
-    assert same_listing(decode_listing(first), small_listing())
+    assert decode_listing(first).same_as(small_listing())
     with pytest.raises(JournalDamaged, match="expected to hold its listing"):
         decode_listing(later)
 
@@ -107,9 +107,9 @@ def test_an_empty_chain_is_a_chain() -> None:
 
 
 def test_listings_differ_in_any_of_their_parts() -> None:
-    assert same_listing(small_listing(), small_listing())
-    assert not same_listing(small_listing(), small_listing((24400.0, 24500.0, 24650.0)))
-    assert not same_listing(small_listing(), small_listing((24400.0, 24500.0)))
+    assert small_listing().same_as(small_listing())
+    assert not small_listing().same_as(small_listing((24400.0, 24500.0, 24650.0)))
+    assert not small_listing().same_as(small_listing((24400.0, 24500.0)))
 
 
 @pytest.mark.parametrize("blob", [b"", b"VGS1", b"VGS1garbage", b"VGS2" + bytes(40)])

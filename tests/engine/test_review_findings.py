@@ -13,6 +13,7 @@ from tests.fakes import TRADING, Day, MemoryJournal, make_engine, make_runner, o
 from volguard.cli.session import _exit_code
 from volguard.engine.state import Desk, State, Step
 from volguard.engine.step import Engine
+from volguard.measure.payoff import max_loss_points
 from volguard.model.book import Bucket, Trade, TradeState
 from volguard.model.decision import Action, Decision, TradingState
 from volguard.model.errors import NotFlat, VolguardError
@@ -20,6 +21,7 @@ from volguard.model.event import Alert, Cancel, DecisionMade, Event, MarketSnaps
 from volguard.model.instrument import OptionContract, OptionType, Side
 from volguard.model.market import ChainSnapshot
 from volguard.model.order import OrderRequest, Purpose, Urgency
+from volguard.model.units import rupees
 from volguard.pricing.quote_flags import QuoteFlag
 from volguard.risk.stops import StopState
 from volguard.runner import Outcome
@@ -184,6 +186,58 @@ def test_a_stop_makes_a_patient_exit_urgent_before_its_time() -> None:
     for shot in day().market.shots[HELD + 1 : HELD + 3]:
         step = look(engine, step.state, shot)
     assert urgencies(step.state) == {Urgency.HIGH}
+
+
+def test_one_urgent_side_does_not_leave_the_other_patient() -> None:
+    """The calls are urgent already: two looks at the delta still hurry the puts."""
+    engine = make_engine(*TRADING, *DUE, DELTA, "execution.basket_timeout_s=100000.0")
+    state = leaving_patiently().state
+    desk = desk_of(state)
+    calls = tuple(
+        replace(basket, urgency=Urgency.HIGH) if basket.basket_id.endswith("C") else basket
+        for basket in desk.baskets
+    )
+    state = replace(state, desk=replace(desk, baskets=calls))
+    assert urgencies(state) == {Urgency.HIGH, Urgency.MEDIUM}
+    for shot in day().market.shots[HELD + 1 : HELD + 3]:
+        state = look(engine, state, shot).state
+    assert urgencies(state) == {Urgency.HIGH}
+
+
+def test_a_trade_without_a_sound_mark_counts_with_its_last_one() -> None:
+    """One leg is quoted 100 points off: the stops go by what the trade was last worth."""
+    trade, shots = weekly(held()), day().market.shots
+    first = look(ENGINE, held(), shots[HELD]).state
+    later = shifted(shots[HELD + 1], leg(trade, Side.SELL))
+    second = look(ENGINE, first, later).state
+    before, after = desk_of(first).last_marks, desk_of(second).last_marks
+    assert after[trade.trade_id] == before[trade.trade_id]
+    others = set(before) - {trade.trade_id}
+    assert others and all(after[other] != before[other] for other in others)
+
+
+def test_looks_at_a_frozen_chain_confirm_nothing() -> None:
+    """The delta rule holds three times, the third on a chain that has stood still for ten minutes."""
+    engine = make_engine(*TRADING, DELTA, "strategy.confirm_snapshots=3", "strategy.confirm_s=1000000.0")
+    shots, state = day().market.shots, held()
+    counts: list[int] = []
+    for shot in shots[HELD : HELD + 3]:
+        step = look(engine, state, replace(shots[HELD], ts=shot.ts))
+        assert decided(step) == []
+        state = step.state
+        counts.append(len(desk_of(state).confirmations))
+    assert counts == [2, 2, 0]
+
+
+def test_what_can_be_lost_follows_from_what_was_received() -> None:
+    """Filled away from the proposal: maximum loss and reserve are those of the real fills."""
+    trades = desk_of(held()).book.live_trades
+    for trade in trades:
+        credit = float(trade.entry_credit_inr) / trade.units
+        loss = max_loss_points(trade.legs, credit)
+        assert loss is not None
+        assert trade.max_loss_inr == rupees(loss * trade.units)
+    assert any(float(t.entry_credit_inr) / t.units != pytest.approx(t.credit_per_unit) for t in trades)
 
 
 def test_call_hedges_do_not_wait_for_put_shorts() -> None:

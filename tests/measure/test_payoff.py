@@ -18,7 +18,6 @@ from volguard.measure.payoff import (
     breakevens,
     expected_payoff,
     forecast_density,
-    long_legs,
     max_loss_points,
     payoff_at,
     short_legs,
@@ -134,7 +133,6 @@ def test_loss_and_breakevens_agree_with_a_walk_over_all_levels(legs: list[Leg], 
 
 def test_legs_are_told_apart_by_side() -> None:
     assert [leg.contract.strike for leg in short_legs(CONDOR)] == [24_400, 25_200]
-    assert [leg.contract.strike for leg in long_legs(CONDOR)] == [24_100, 25_500]
 
 
 # --- the density P -----------------------------------------------------------------------------------

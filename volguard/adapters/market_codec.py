@@ -92,17 +92,6 @@ def decode_listing(blob: bytes) -> Listing:
     return _listing(*_opened(blob))
 
 
-def same_listing(one: Listing, other: Listing) -> bool:
-    """Whether two listings name the same contracts in the same rows."""
-    return one is other or (
-        one.underlying == other.underlying
-        and one.expiries == other.expiries
-        and np.array_equal(one.offsets, other.offsets)
-        and np.array_equal(one.strike, other.strike)
-        and np.array_equal(one.is_call, other.is_call)
-    )
-
-
 def _compressed(plain: bytes) -> bytes:
     # Runs of equal bytes are all there is to find in byte planes, and Z_RLE looks for nothing else.
     press = zlib.compressobj(1, zlib.DEFLATED, 15, 9, zlib.Z_RLE)

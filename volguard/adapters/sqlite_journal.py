@@ -30,7 +30,7 @@ from volguard.adapters.journal_open import (
 )
 from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.lock import JournalLock
-from volguard.adapters.market_codec import encode_snapshot, same_listing
+from volguard.adapters.market_codec import encode_snapshot
 from volguard.model.errors import InvariantBroken, JournalDamaged, JournalWriteFailed
 from volguard.model.event import Effect, Event, MarketSnapshot, Record
 from volguard.model.market import ChainSnapshot, Listing
@@ -155,7 +155,7 @@ class SqliteJournal(JournalReader):
 
     def _staged_snapshot(self, seq: int, ts: datetime, snapshot: ChainSnapshot) -> _Staged:
         known = self._known_listing()
-        if known is None or not same_listing(known[1], snapshot.listing):
+        if known is None or not known[1].same_as(snapshot.listing):
             known = None
         blob = encode_snapshot(snapshot, with_listing=known is None)
         # The newer of two equal listings is kept, so that the next comparison is one of identity.

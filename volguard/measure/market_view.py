@@ -11,7 +11,7 @@ import numpy as np
 
 from volguard.model.errors import DateNotCovered
 from volguard.model.instrument import OptionContract
-from volguard.model.market import BoolArray, Capabilities, ChainSnapshot, FloatArray, IntArray, Listing
+from volguard.model.market import Capabilities, ChainSnapshot, FloatArray, IntArray, Listing
 from volguard.nse.rules import Rules
 from volguard.pricing.black76 import Greeks, greeks
 from volguard.pricing.daycount import years_to_expiry
@@ -266,8 +266,3 @@ def _pairs_of(listing: Listing, expiry_index: int) -> tuple[IntArray, IntArray]:
     calls, puts = listing.pairs
     first, last = np.searchsorted(calls, listing.offsets[expiry_index : expiry_index + 2])
     return calls[first:last], puts[first:last]
-
-
-def both_sides(view: MarketView) -> BoolArray:
-    """Rows quoted on both sides, shape (rows,)."""
-    return np.isfinite(view.mid)

@@ -147,11 +147,6 @@ def short_legs(legs: Sequence[Leg]) -> tuple[Leg, ...]:
     return tuple(leg for leg in legs if leg.side is Side.SELL)
 
 
-def long_legs(legs: Sequence[Leg]) -> tuple[Leg, ...]:
-    """Legs that were bought."""
-    return tuple(leg for leg in legs if leg.side is Side.BUY)
-
-
 @lru_cache(maxsize=8)
 def _standard_t(dof: float) -> tuple[FloatArray, FloatArray]:
     shape = np.linspace(-GRID_SIGMAS, GRID_SIGMAS, GRID_POINTS)

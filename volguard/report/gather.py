@@ -12,7 +12,6 @@ from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.recovery import beginning_of
 from volguard.engine.state import State
 from volguard.measure.touch import closing_price
-from volguard.model.decision import Decision
 from volguard.model.errors import JournalDamaged
 from volguard.model.event import Alert, DecisionMade, FeedGap, MarketSeen, StateChanged
 from volguard.model.instrument import OptionContract
@@ -52,12 +51,6 @@ def gather_day(reader: JournalReader, state: State, rules: Rules, *, step_ms: Se
         end_reason=beginning.ended,
         halted_reason=halted[-1] if halted else None,
     )
-
-
-def decisions_of(reader: JournalReader) -> list[Decision]:
-    """All decisions of a journal, in order."""
-    rows = reader.rows(kinds=(DecisionMade.__name__,))
-    return [decode(row.kind, row.body).decision for row in rows]
 
 
 def _of(found: dict[str, list[object]], kind: type[T]) -> list[T]:
