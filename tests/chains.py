@@ -30,8 +30,8 @@ from volguard.nse.rules import Rules, make_rules
 from volguard.pricing.black76 import price
 from volguard.pricing.quote_flags import FlagSettings
 from volguard.strategy.policy import BucketPolicy, Policy
-from volguard.volatility.forecast import ForecastSettings
 from volguard.volatility.iv_rv import IvRvSettings
+from volguard.volatility.models import ModelSettings
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 NIFTY: Final = Underlying("NIFTY")
@@ -82,9 +82,9 @@ def shipped_quality() -> QualitySettings:
     return _shipped(QualitySettings, "quality")
 
 
-def shipped_forecast() -> ForecastSettings:
-    """[forecast] as shipped."""
-    return _shipped(ForecastSettings, "forecast")
+def shipped_models() -> ModelSettings:
+    """[models] as shipped."""
+    return _shipped(ModelSettings, "models")
 
 
 def shipped_iv_rv() -> IvRvSettings:

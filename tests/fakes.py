@@ -27,15 +27,18 @@ from volguard.model.market import (
     BoolArray,
     Capabilities,
     ChainSnapshot,
+    DailyBar,
     Listing,
     Quote,
     SourceInfo,
+    VarianceForecasts,
 )
 from volguard.model.order import Order, OrderRequest, OrderState, Purpose, Urgency
 from volguard.model.units import IST
 from volguard.nse.rules import Rules, make_rules
 from volguard.ports import History, MarketData
 from volguard.runner import Exchange, Pace, Runner, Watch
+from volguard.volatility.forecast import ForecastReach, make_forecasts
 
 ROOT = Path(__file__).resolve().parents[1]
 NIFTY = Underlying("NIFTY")
@@ -209,6 +212,14 @@ class Day:
 
 
 @cache
+def _forecasts(index: tuple[DailyBar, ...]) -> VarianceForecasts:
+    # One fit for all cuts of one day.
+    settings = shipped()
+    reach = ForecastReach(sessions_max=45, past_sessions=settings.iv_rv.history_sessions)
+    return make_forecasts(index, settings.models, reach)
+
+
+@cache
 def simulated(
     *,
     seed: int = 1,
@@ -235,6 +246,7 @@ def simulated(
             origin="simulator",
             index=history.daily(NIFTY, day),
             vix=history.daily("INDIA_VIX", day),
+            forecasts=_forecasts(history.daily(NIFTY, day)),
         ),
     )
 

@@ -36,9 +36,10 @@ from volguard.model.instrument import Underlying
 from volguard.nse.rules import Rules, make_rules
 from volguard.ports import History, MarketData, Screen
 from volguard.runner import Outcome, Pace, Runner, Watch
+from volguard.volatility.forecast import MONTH_SESSIONS, ForecastReach, make_forecasts
 
 VIX_NAME: Final = "INDIA_VIX"
-HISTORY_SESSIONS_MAX: Final = 600  # more than any window looks back
+HISTORY_SESSIONS_MAX: Final = 600  # more than any window of the engine looks back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,7 @@ def open_session(
         raise RiskRefused(f"the kill switch {kill_switch.path} is on", hint=hint)
     rules = rules_of(settings)
     source = open_source(request.source, settings, root, rules)
-    started, history = _opening_events(request.phase, loaded, source, rules)
+    started = _started(request.phase, loaded, source, rules)
     path = _journal_path(root.resolve("journal"), started, request.new_session, around.note)
     engine = Engine(settings.engine, rules)
     journal = SqliteJournal.open(path, create=True)
@@ -169,7 +170,12 @@ def open_session(
                 gap_cadences=settings.quotes.gap_cadences,
                 show=frames,
             ),
-            opening=_opening(state, replace(started, session_id=path.stem), history, journal),
+            opening=_opening(
+                state,
+                replace(started, session_id=path.stem),
+                journal,
+                lambda: _history(settings, source, started.ts, around.note),
+            ),
             state=state,
             control=control,
             frames=frames,
@@ -248,16 +254,10 @@ def _opening_time(rules: Rules, day: date) -> datetime:
     return session.windows[0][0]
 
 
-def _opening_events(
-    phase: Phase, loaded: Loaded[Settings], source: Source, rules: Rules
-) -> tuple[SessionStarted, HistoryLoaded]:
+def _started(phase: Phase, loaded: Loaded[Settings], source: Source, rules: Rules) -> SessionStarted:
     info = source.market.info
-    opened = _opening_time(rules, info.trading_date)
-    history = source.history
-    index = history.daily(info.underlying, info.trading_date) if history is not None else ()
-    vix = history.daily(VIX_NAME, info.trading_date) if history is not None else ()
-    started = SessionStarted(
-        ts=opened,
+    return SessionStarted(
+        ts=_opening_time(rules, info.trading_date),
         session_id="",
         phase=phase,
         source=info,
@@ -269,12 +269,28 @@ def _opening_events(
         settings_origins=loaded.origins,
         settings_hash=loaded.digest,
     )
-    return started, HistoryLoaded(
+
+
+def _history(
+    settings: Settings, source: Source, opened: datetime, note: Callable[[str], None]
+) -> HistoryLoaded:
+    info, history = source.market.info, source.history
+    past = settings.iv_rv.history_sessions
+    index = history.daily(info.underlying, info.trading_date) if history is not None else ()
+    vix = history.daily(VIX_NAME, info.trading_date) if history is not None else ()
+    days = max(
+        (bucket.expiry_days_max for bucket in settings.bucket.values() if bucket.is_enabled), default=1
+    )
+    reach = ForecastReach(sessions_max=max(days, MONTH_SESSIONS), past_sessions=past)
+    if len(index) >= settings.models.fit_sessions_min:
+        note(f"fitting the volatility models to {len(index)} sessions of history")
+    return HistoryLoaded(
         ts=opened,
         underlying=info.underlying,
         origin=history.origin if history is not None else "none",
         index=index[-HISTORY_SESSIONS_MAX:],
         vix=vix[-HISTORY_SESSIONS_MAX:],
+        forecasts=make_forecasts(index, settings.models, reach),
     )
 
 
@@ -320,14 +336,14 @@ def _has_begun(path: Path) -> bool:
 
 
 def _opening(
-    state: State, started: SessionStarted, history: HistoryLoaded, journal: SqliteJournal
+    state: State, started: SessionStarted, journal: SqliteJournal, history: Callable[[], HistoryLoaded]
 ) -> tuple[Event, ...]:
     if state.desk is None:
-        return started, history
+        return started, history()
     resumed = SessionResumed(ts=state.desk.now, code_version=__version__, from_seq=journal.head[0])
     # Killed between its first two events, a session has not been told its history yet.
     is_told = next(journal.rows(kinds=(HistoryLoaded.__name__,), limit=1), None) is not None
-    return (resumed,) if is_told else (resumed, history)
+    return (resumed,) if is_told else (resumed, history())
 
 
 def _paper(settings: Settings, market: MarketData, rules: Rules, state: State) -> PaperExchange:

@@ -136,7 +136,7 @@ def go_on(day: Day, path: Path, into: MemoryJournal | None = None) -> Outcome:
         events: tuple[Event, ...] = (
             SessionResumed(ts=state.desk.now, code_version="test", from_seq=journal.head[0]),
         )
-        if state.outlook.forecast is None:  # cut before the history was told
+        if state.outlook.last_close is None:  # cut before the history was told
             events = (*events, day.history)
         to = journal if into is None else into
         runner = make_runner(day.market, to, engine=ENGINE, exchange=exchange, checkpoint_s=600.0)

@@ -89,16 +89,15 @@ def test_a_bucket_without_a_time_gives_its_last_decision(waiting_day: Day) -> No
     assert told["ts"] == [d for d in last if d["bucket"] == "MONTHLY"][-1]["ts"]
 
 
-def test_refused_candidates_are_shown_with_their_reason(waiting_day: Day) -> None:
+def test_refused_candidates_are_shown_with_their_reason(trading_day: Day) -> None:
     """Structures that were weighed and refused are listed, each with figures and the reason."""
-    weighed = [b["decision"] for _, _, b in waiting_day.rows("DecisionMade") if b["decision"]["candidates"]]
-    assert weighed
-    story = why(waiting_day, f"{weighed[0]['bucket']}@{weighed[0]['ts'][11:19]}")
-    (decision,) = story["decisions"]
-    assert decision["candidates"]
-    for candidate in decision["candidates"]:
-        assert candidate["refusal"]
-        assert candidate["figures"]
+    weighed = [b["decision"] for _, _, b in trading_day.rows("DecisionMade")]
+    decision = next(d for d in weighed if any(c["refusal"] for c in d["candidates"]))
+    story = why(trading_day, f"{decision['bucket']}@{decision['ts'][11:19]}")
+    shown = [c for told in story["decisions"] for c in told["candidates"]]
+    refused = [c for c in shown if c["refusal"]]
+    assert refused and refused == [c for c in decision["candidates"] if c["refusal"]]
+    assert all(c["figures"] for c in shown)
 
 
 def test_words_fit_one_screen_and_hold_the_figures(trading_day: Day) -> None:

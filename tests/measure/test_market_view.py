@@ -30,7 +30,6 @@ from tests.chains import (
 )
 from volguard.measure.market_view import (
     at_the_money,
-    constant_maturity_iv,
     make_frame,
     reference_level,
 )
@@ -188,34 +187,6 @@ def test_one_side_of_the_chain_pins_no_level() -> None:
 
 
 # --- constant maturity, reference level --------------------------------------------------------------
-
-
-def two_levels(near: float, far: float) -> ChainSnapshot:
-    listing = make_listing({WEEKLY: range(23_500, 26_101, 50), MONTHLY: range(22_000, 27_601, 100)})
-    sigma = np.where(listing.expiry_index == 0, near, far)
-    return flat_vol_snapshot(sigma=sigma, listing=listing, tick=None)
-
-
-def test_constant_maturity_is_linear_in_total_variance() -> None:
-    view = view_of(two_levels(0.10, 0.14))
-    near, far = view.years.tolist()
-    target = 14 / 365
-    weight = (target - near) / (far - near)
-    variance = (1 - weight) * 0.10**2 * near + weight * 0.14**2 * far
-    assert constant_maturity_iv(view, 14.0) == pytest.approx(math.sqrt(variance / target), rel=1e-6)
-
-
-def test_constant_maturity_is_not_extrapolated() -> None:
-    view = view_of(two_levels(0.10, 0.14))
-    assert constant_maturity_iv(view, 3.0) is None
-    assert constant_maturity_iv(view, 60.0) is None
-
-
-def test_constant_maturity_needs_both_expiries() -> None:
-    chain = two_levels(0.10, 0.14)
-    bid = chain.bid.copy()
-    bid[chain.listing.rows_of(WEEKLY)] = np.nan
-    assert constant_maturity_iv(view_of(replace(chain, bid=bid)), 14.0) is None
 
 
 def test_the_reference_level_names_its_origin() -> None:

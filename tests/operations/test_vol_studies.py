@@ -47,7 +47,9 @@ def test_an_evaluation_that_begins_after_the_history_is_refused() -> None:
 
 
 def test_each_session_of_a_year_has_one_signal() -> None:
-    document = signals_document(history(), shipped(), date(2024, 1, 1))
+    heard: list[str] = []
+    document = signals_document(history(), shipped(), date(2024, 1, 1), heard.append)
+    assert heard == ["forecasting 2022", "forecasting 2023", "forecasting 2024", "forecasting 2025"]
     assert [year["year"] for year in document["years"]] == [2024, 2025]
     for year in document["years"]:
         assert sum(year["counts"].values()) == year["sessions"] > 100

@@ -20,7 +20,6 @@ from tests.chains import (
     flat_vol_snapshot,
     make_listing,
     shipped_bucket,
-    shipped_forecast,
     shipped_iv_rv,
     shipped_policy,
     shipped_quality,
@@ -30,16 +29,17 @@ from tests.chains import (
 from volguard.measure.market_view import AtTheMoney, MarketView, at_the_money
 from volguard.measure.payoff import forecast_density
 from volguard.model.book import Bucket
-from volguard.model.market import Listing
+from volguard.model.market import Listing, VarianceForecasts
 from volguard.model.proposal import Budget
 from volguard.strategy.propose import ProposalInputs
 from volguard.strategy.select import SelectionInputs
-from volguard.volatility.forecast import Forecast
+from volguard.volatility.forecast import NO_FORECASTS
 from volguard.volatility.outlook import Outlook
 from volguard.volatility.regime import Regime, RegimeState
 
 FAR: Final = date(2025, 10, 28)  # beyond 30 days, so that a 30-day volatility exists
 LADDERS: Final[Mapping[date, Any]] = {**STRIKES, FAR: range(21_000, 28_601, 200)}
+SESSIONS: Final = 4.415146000780336  # of variance from NOW to the weekly expiry
 FORECAST: Final = 0.08  # well below the 12 % that the chain implies
 
 
@@ -77,20 +77,24 @@ def make_budget(**changes: Any) -> Budget:
     return Budget(**values | changes)
 
 
+def flat_forecasts(volatility: float) -> VarianceForecasts:
+    """One model that expects the same of each of the next 45 sessions."""
+    curve = tuple(volatility**2 * n / 252 for n in range(46))
+    return VarianceForecasts(total_variance={"ewma": curve}, left_out={}, past_month=())
+
+
 def make_outlook(
     volatility: float | None = FORECAST, *, regime: Regime = Regime.NEUTRAL, **changes: Any
 ) -> Outlook:
     """A forecast, a past VIX of 9 to 14 % and a past spread around 2 %, so that today's z is above 0."""
-    forecast = None
-    if volatility is not None:
-        forecast = Forecast(volatility=volatility, dispersion=0.01, models={"ewma": volatility})
+    steady = 0.12 - (FORECAST if volatility is None else volatility)  # the 30-day spread does not fall
     values: dict[str, Any] = {
         "last_close": 24_750.0,
         "last_day": DAY,
-        "forecast": forecast,
+        "forecasts": NO_FORECASTS if volatility is None else flat_forecasts(volatility),
         "regime": RegimeState(regime=regime, distance_atr=0.0, adx=15.0),
         "past_vix": np.linspace(0.09, 0.14, 252),
-        "past_spread": np.linspace(-0.02, 0.06, 252),
+        "past_spread": np.append(np.linspace(-0.02, 0.06, 249), np.full(3, steady)),
     }
     return Outlook(**values | changes)
 
@@ -108,7 +112,7 @@ def selection(view: MarketView | None = None, **changes: Any) -> SelectionInputs
         "budget": make_budget(),
         "quality_settings": shipped_quality(),
         "rules": shipped_rules(),
-        "density": forecast_density(level.forward, FORECAST**2 * 4.72 / 252, 5.0),
+        "density": forecast_density(level.forward, FORECAST**2 * SESSIONS / 252, 5.0),
         "lots_factor": 1.0,
         "expected_move_factor": shipped_bucket("weekly").expected_move_factor,
     }
@@ -125,11 +129,13 @@ def proposal_inputs(**changes: Any) -> ProposalInputs:
         "failed_entries": 0,
         "view": calm_view(),
         "capabilities": CAPABILITIES,
+        "month_iv": 0.12,
+        "month_iv_origin": "test",
         "outlook": make_outlook(),
         "budget": make_budget(),
         "policy": shipped_policy(),
         "bucket_policy": shipped_bucket("weekly"),
-        "forecast_settings": shipped_forecast(),
+        "student_t_dof": 5.0,
         "iv_rv_settings": shipped_iv_rv(),
         "quality_settings": shipped_quality(),
         "rules": shipped_rules(),

@@ -28,6 +28,7 @@ from tests.chains import (
 )
 from tests.strategy.scenes import (
     FORECAST,
+    SESSIONS,
     calm_view,
     full_listing,
     level_of,
@@ -93,7 +94,7 @@ def test_a_proposal_carries_the_figures_that_chose_it() -> None:
     assert figures["iv_history"] == "vix_proxy"
     assert figures["quote_age"] == "not_applicable"
     assert (figures["forecast_edge_judged"], figures["vrp_judged"]) == (True, True)
-    assert figures["sessions_to_expiry"] == pytest.approx(4.72)
+    assert figures["sessions_to_expiry"] == pytest.approx(SESSIONS, rel=1e-6)
 
 
 def test_quote_ages_are_judged_where_the_source_gives_them() -> None:
@@ -126,7 +127,7 @@ def test_the_structure_follows_the_trend(regime: Regime, structure: StructureKin
 def test_a_reduced_signal_is_half_the_lots() -> None:
     rich = make_budget(trade_risk_max_inr=Decimal(300_000))
     # The same forecast, but today's spread is poor against its past: z between -1 and 0.
-    poor = make_outlook(past_spread=np.linspace(0.02, 0.10, 252))
+    poor = make_outlook(past_spread=np.linspace(0.10, 0.02, 252))
     full, half = (proposed(proposal_inputs(budget=rich, outlook=o)) for o in (make_outlook(), poor))
     assert (full.figures["signal"], half.figures["signal"]) == ("SELL_FULL", "SELL_REDUCED")
     per_lot = float(str(half.figures["loss_per_lot_inr"]))
@@ -136,7 +137,7 @@ def test_a_reduced_signal_is_half_the_lots() -> None:
 
 def test_where_the_premium_is_not_judged_nothing_is_halved_by_it() -> None:
     rich = make_budget(trade_risk_max_inr=Decimal(300_000))
-    poor = make_outlook(past_spread=np.linspace(0.02, 0.10, 252))
+    poor = make_outlook(past_spread=np.linspace(0.10, 0.02, 252))
     policy = replace(POLICY, require_vrp=False)
     proposal = proposed(proposal_inputs(budget=rich, outlook=poor, policy=policy))
     per_lot = float(str(proposal.figures["loss_per_lot_inr"]))
@@ -189,36 +190,32 @@ def test_the_premium_compares_the_same_sessions_on_both_sides() -> None:
     inputs = proposal_inputs()
     level = level_of(calm_view())
     premium = judge_premium(inputs, level)
-    implied = level.sigma * math.sqrt(level.years * 252 / 4.72)
+    implied = level.sigma * math.sqrt(level.years * 252 / SESSIONS)
     assert premium.implied == pytest.approx(implied, rel=1e-12)
     assert premium.spread == pytest.approx(implied - FORECAST, rel=1e-12)
-    assert premium.sessions == pytest.approx(4.72)
+    assert premium.sessions == pytest.approx(SESSIONS)
 
 
-def test_where_the_source_has_no_vix_the_chains_own_month_is_ranked_against_its_past() -> None:
-    inputs = proposal_inputs()
+def test_the_months_volatility_is_ranked_and_its_spread_compared_with_the_past() -> None:
+    inputs = proposal_inputs(month_iv=0.10)
     premium = judge_premium(inputs, level_of(calm_view()))
-    assert premium.ivp == percentile_of(SIGMA, inputs.outlook.past_vix)
-    assert premium.z == pytest.approx(z_score(SIGMA - FORECAST, inputs.outlook.past_spread), abs=0.02)
-    assert "30-day" in premium.month_origin
-
-
-def test_where_the_source_has_vix_it_is_ranked_itself() -> None:
-    seen = replace(CAPABILITIES, vix=True)
-    view = view_of(flat_vol_snapshot(listing=full_listing(), vix=0.10), capabilities=seen)
-    inputs = proposal_inputs(view=view, capabilities=seen)
-    premium = judge_premium(inputs, level_of(view))
     assert premium.ivp == percentile_of(0.10, inputs.outlook.past_vix)
     assert premium.z == pytest.approx(z_score(0.10 - FORECAST, inputs.outlook.past_spread))
-    assert premium.month_origin == "vix of the source"
+    assert premium.fall == pytest.approx(0.04 - (0.10 - FORECAST))
 
 
-def test_a_vix_that_the_source_is_meant_to_give_and_did_not_is_not_replaced() -> None:
-    seen = replace(CAPABILITIES, vix=True)
-    inputs = proposal_inputs(capabilities=seen)
+def test_a_missing_month_is_not_replaced() -> None:
+    inputs = proposal_inputs(month_iv=None)
     premium = judge_premium(inputs, level_of(calm_view()))
-    assert (premium.ivp, premium.z, premium.signal) == (None, None, IvRvSignal.ABSTAIN)
+    assert (premium.ivp, premium.z, premium.fall, premium.signal) == (None, None, None, IvRvSignal.ABSTAIN)
     assert waited(inputs).reason == "iv_rv_abstain"
+
+
+def test_a_spread_that_fell_a_point_in_three_sessions_is_not_sold_and_says_so() -> None:
+    past = np.append(np.linspace(-0.02, 0.06, 249), [0.055, 0.05, 0.045])
+    wait = waited(proposal_inputs(outlook=make_outlook(past_spread=past)))
+    assert wait.reason == "iv_rv_avoid"
+    assert wait.text.endswith("; the 30-day spread fell 1.50%")
 
 
 # --- every reason to wait ----------------------------------------------------------------------------
@@ -307,8 +304,11 @@ def test_without_a_forecast_the_bucket_waits() -> None:
     ("reason", "outlook"),
     [
         ("iv_rv_avoid", make_outlook(0.13)),
-        ("iv_rv_neutral", make_outlook(0.112)),
-        ("iv_rv_neutral", make_outlook(past_spread=np.linspace(0.10, 0.12, 252))),
+        ("iv_rv_neutral", make_outlook(0.117)),
+        (
+            "iv_rv_neutral",
+            make_outlook(past_spread=np.append(np.linspace(0.10, 0.12, 249), [0.04, 0.04, 0.04])),
+        ),
         ("iv_rv_abstain", make_outlook(past_spread=np.empty(0))),
     ],
 )
@@ -321,7 +321,7 @@ def test_without_a_premium_worth_selling_the_bucket_waits(reason: str, outlook: 
 
 def test_the_text_of_a_wait_names_implied_forecast_and_spread() -> None:
     wait = waited(proposal_inputs(outlook=make_outlook(0.13)))
-    assert wait.text.startswith("implied 11.42% less forecast 13.00% is -1.58%, z -1.29")
+    assert wait.text.startswith("implied 11.81% less forecast 13.00% is -1.19%, z -1.27")
 
 
 def test_without_a_forecast_and_with_only_the_premium_required_it_cannot_be_judged() -> None:

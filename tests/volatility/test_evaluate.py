@@ -37,7 +37,7 @@ def settings(sessions: int) -> EvaluationSettings:
         first=daily("NIFTY")[-sessions].day,
         last=date(2025, 12, 31),
         horizons=HORIZONS,
-        models=ModelSettings(ewma_lambda=0.94, fit_sessions=1000, fit_sessions_min=400),
+        models=ModelSettings(ewma_lambda=0.94, fit_sessions=1000, fit_sessions_min=400, student_t_dof=5.0),
     )
 
 

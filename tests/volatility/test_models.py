@@ -17,7 +17,7 @@ from volguard.volatility.models import FittedSet, Model, ModelSettings, fit_har,
 from volguard.volatility.realized import Ohlc, log_returns, ohlc_of
 from volguard.volatility.variance_models import Egarch, Ewma, Garch, Har, Session
 
-SETTINGS = ModelSettings(ewma_lambda=0.94, fit_sessions=1000, fit_sessions_min=400)
+SETTINGS = ModelSettings(ewma_lambda=0.94, fit_sessions=1000, fit_sessions_min=400, student_t_dof=5.0)
 NO_RANGE = math.nan
 
 
@@ -162,10 +162,14 @@ def test_ewma_expects_the_same_variance_of_every_session() -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"ewma_lambda": 1.0}, "ewma_lambda"), ({"fit_sessions_min": 100}, "fit_sessions_min")],
+    [
+        ({"ewma_lambda": 1.0}, "ewma_lambda"),
+        ({"fit_sessions_min": 100}, "fit_sessions_min"),
+        ({"student_t_dof": 2.0}, "student_t_dof"),
+    ],
 )
 def test_settings_out_of_range_are_refused(change: dict[str, float], message: str) -> None:
-    good = {"ewma_lambda": 0.94, "fit_sessions": 1000, "fit_sessions_min": 400}
+    good = {"ewma_lambda": 0.94, "fit_sessions": 1000, "fit_sessions_min": 400, "student_t_dof": 5.0}
     with pytest.raises(ValueError, match=message):
         ModelSettings(**{**good, **change})  # type: ignore[arg-type]
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.chains import shipped_forecast
-from volguard.model.market import DailyBar
-from volguard.volatility.forecast import make_forecast
+from volguard.model.market import DailyBar, MonthForecast, VarianceForecasts
+from volguard.volatility.forecast import NO_FORECASTS
 from volguard.volatility.outlook import NO_OUTLOOK, make_outlook
 from volguard.volatility.regime import Regime
 
-SETTINGS = shipped_forecast()
 FIRST = date(2025, 1, 1)
 
 
@@ -21,54 +20,64 @@ def bar(i: int, close: float) -> DailyBar:
     return DailyBar(day=FIRST + timedelta(days=i), open=close, high=close + 60, low=close - 60, close=close)
 
 
+def months(levels: dict[date, Any]) -> tuple[MonthForecast, ...]:
+    return tuple(MonthForecast(day=day, volatility=level) for day, level in levels.items())
+
+
 INDEX = tuple(bar(i, 24_000.0 + 150.0 * np.sin(1.3 * i)) for i in range(150))
 VIX = tuple(bar(i, 12.0 + 0.02 * i) for i in range(150))
+MONTH = {b.day: 0.10 + 0.0001 * i for i, b in enumerate(INDEX)}
+FORECASTS = VarianceForecasts(
+    total_variance={"ewma": tuple(0.0001 * n for n in range(46))}, left_out={}, past_month=months(MONTH)
+)
 
 
 def test_without_index_history_there_is_no_outlook() -> None:
-    outlook = make_outlook((), VIX, SETTINGS, sessions=252)
+    outlook = make_outlook((), VIX, FORECASTS, sessions=252)
     assert outlook is NO_OUTLOOK
-    assert (outlook.forecast, outlook.last_close, outlook.regime.regime) == (None, None, Regime.NO_HISTORY)
+    assert (outlook.forecast(5.0), outlook.last_close, outlook.regime.regime) == (
+        None,
+        None,
+        Regime.NO_HISTORY,
+    )
     assert len(outlook.past_vix) == len(outlook.past_spread) == 0
 
 
 def test_the_last_close_and_its_day_say_how_old_the_history_is() -> None:
-    outlook = make_outlook(INDEX, VIX, SETTINGS, sessions=252)
+    outlook = make_outlook(INDEX, VIX, FORECASTS, sessions=252)
     assert (outlook.last_close, outlook.last_day) == (INDEX[-1].close, INDEX[-1].day)
-    assert outlook.forecast == make_forecast(np.array([b.close for b in INDEX]), SETTINGS)
+    forecast = outlook.forecast(4.0)
+    assert forecast is not None and forecast.variance == pytest.approx(0.0004)
 
 
 def test_vix_becomes_a_decimal_and_only_the_last_sessions_are_kept() -> None:
-    outlook = make_outlook(INDEX, VIX, SETTINGS, sessions=40)
+    outlook = make_outlook(INDEX, VIX, FORECASTS, sessions=40)
     assert outlook.past_vix.tolist() == pytest.approx([b.close / 100 for b in VIX[-40:]])
     assert len(outlook.past_spread) == 40
 
 
 def test_each_past_spread_is_the_days_vix_less_what_was_forecast_after_that_days_close() -> None:
-    outlook = make_outlook(INDEX, VIX, SETTINGS, sessions=30)
-    closes = np.array([b.close for b in INDEX])
+    outlook = make_outlook(INDEX, VIX, FORECASTS, sessions=30)
     for back in (1, 7, 30):
-        then = make_forecast(closes[: len(closes) - back + 1], SETTINGS)
-        assert then is not None
-        expected = VIX[-back].close / 100 - then.volatility
-        assert outlook.past_spread[-back] == pytest.approx(expected, rel=1e-9)
+        assert outlook.past_spread[-back] == VIX[-back].close / 100 - MONTH[VIX[-back].day]
 
 
-def test_a_day_of_vix_without_an_index_bar_has_no_spread_instead_of_its_neighbours() -> None:
-    without = INDEX[:100] + INDEX[101:]
-    outlook = make_outlook(without, VIX, SETTINGS, sessions=252)
-    assert np.isnan(outlook.past_spread[100])
-    assert np.isfinite(outlook.past_spread[99]) and np.isfinite(outlook.past_spread[101])
+def test_a_day_of_vix_without_a_forecast_has_no_spread_instead_of_its_neighbours() -> None:
+    holes = {day: level for day, level in MONTH.items() if day != VIX[100].day} | {VIX[101].day: None}
+    forecasts = VarianceForecasts(total_variance={}, left_out={}, past_month=months(holes))
+    outlook = make_outlook(INDEX, VIX, forecasts, sessions=252)
+    assert np.isnan(outlook.past_spread[100]) and np.isnan(outlook.past_spread[101])
+    assert np.isfinite(outlook.past_spread[99]) and np.isfinite(outlook.past_spread[102])
 
 
 def test_without_vix_there_is_a_forecast_but_no_past_to_compare_with() -> None:
-    outlook = make_outlook(INDEX, (), SETTINGS, sessions=252)
-    assert outlook.forecast is not None
+    outlook = make_outlook(INDEX, (), FORECASTS, sessions=252)
+    assert outlook.forecast(5.0) is not None
     assert len(outlook.past_vix) == len(outlook.past_spread) == 0
 
 
 def test_a_single_bar_is_a_close_and_nothing_more() -> None:
-    outlook = make_outlook(INDEX[:1], VIX, SETTINGS, sessions=252)
+    outlook = make_outlook(INDEX[:1], VIX, NO_FORECASTS, sessions=252)
     assert outlook.last_close == INDEX[0].close
-    assert outlook.forecast is None
+    assert outlook.forecast(5.0) is None
     assert np.all(np.isnan(outlook.past_spread))

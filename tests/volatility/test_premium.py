@@ -18,6 +18,7 @@ from volguard.volatility.premium import (
     OVERNIGHT_SHARE,
     QUARTER_HOUR_SHARES,
     intraday_profile,
+    session_volatility,
     sessions_of_variance,
     share_left,
     variance_premium,
@@ -120,3 +121,21 @@ def test_sessions_with_an_unknown_level_leave_the_profile_untouched() -> None:
     assert overnight == 0.0
     assert shares.tolist() == pytest.approx([0.5, 0.5])
     assert math.isnan(intraday_profile(np.array([math.nan]), levels[:1])[0])
+
+
+def test_implied_variance_to_expiry_is_spread_over_the_sessions_that_are_left() -> None:
+    # 7 calendar days at 12 % hold 0.12^2 x 7/365; over 5 sessions that is this much per 252.
+    expected = math.sqrt(0.12**2 * 7 / 365 * 252 / 5)
+    assert session_volatility(0.12, 7 / 365, 5.0) == pytest.approx(expected, rel=1e-14)
+
+
+def test_a_year_of_252_sessions_leaves_the_volatility_as_it_is() -> None:
+    assert session_volatility(0.15, 1.0, 252.0) == pytest.approx(0.15, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "years", "sessions"),
+    [(math.nan, 0.02, 5.0), (math.inf, 0.02, 5.0), (0.12, 0.0, 5.0), (0.12, 0.02, 0.0), (0.12, -1.0, 5.0)],
+)
+def test_nothing_is_implied_without_time_or_volatility(sigma: float, years: float, sessions: float) -> None:
+    assert session_volatility(sigma, years, sessions) is None

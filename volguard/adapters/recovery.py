@@ -93,5 +93,5 @@ def _outlook(reader: JournalReader, engine: Engine) -> Outlook:
     for row in reader.rows(kinds=(HistoryLoaded.__name__,)):
         history: HistoryLoaded = decode(row.kind, row.body)
         sessions = settings.iv_rv.history_sessions
-        return make_outlook(history.index, history.vix, settings.forecast, sessions=sessions)
+        return make_outlook(history.index, history.vix, history.forecasts, sessions=sessions)
     return NO_OUTLOOK

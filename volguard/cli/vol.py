@@ -84,7 +84,7 @@ def vol(
         document = evaluation_document(bars, settings, first.date(), say)
         _print(document, vol_tables.evaluation_table(document), as_json)
     elif signals:
-        document = signals_document(bars, settings, first.date())
+        document = signals_document(bars, settings, first.date(), say)
         _print(document, vol_tables.signals_table(document), as_json)
     elif legs is not None:
         document = legs_document(legs, bars, settings, carry)

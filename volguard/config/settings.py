@@ -20,7 +20,6 @@ from volguard.pricing.fallback import FitLimits
 from volguard.pricing.quote_flags import FlagSettings
 from volguard.risk.limits import BucketLimits, Limits
 from volguard.strategy.policy import BucketPolicy, Policy
-from volguard.volatility.forecast import ForecastSettings
 from volguard.volatility.iv_rv import IvRvSettings
 from volguard.volatility.models import ModelSettings
 from volguard.volatility.regimes import RegimeSettings
@@ -101,7 +100,6 @@ class Settings:
     history: HistorySettings
     strategy: Policy
     bucket: Mapping[str, BucketPolicy]
-    forecast: ForecastSettings
     iv_rv: IvRvSettings
     models: ModelSettings
     smile: FitLimits
@@ -140,7 +138,7 @@ class Settings:
             execution=self.execution,
             flags=self.quotes,
             quality=self.quality,
-            forecast=self.forecast,
+            student_t_dof=self.models.student_t_dof,
             iv_rv=self.iv_rv,
         )
 
@@ -156,7 +154,6 @@ SECTIONS: Final = (
             "history",
             "strategy",
             "bucket",
-            "forecast",
             "iv_rv",
             "models",
             "smile",

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from volguard.engine.state import Desk, Turn
 from volguard.engine.supervisor import degrade, recover
+from volguard.measure.chain_vix import month_volatility
 from volguard.measure.market_view import (
     AtTheMoney,
     at_the_money,
@@ -24,6 +25,7 @@ from volguard.model.event import MarketSeen
 from volguard.model.market import ChainSnapshot
 from volguard.model.units import figure
 from volguard.strategy.select import choose_expiry
+from volguard.volatility.forecast import MONTH_SESSIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,8 @@ class Scene:
     marks: Mapping[str, ClosingMark | None]
     stop_pnl_inr: Decimal | None  # what the daily stops go by; None: nothing new is known
     market_quality: float
+    vix: float | None  # 30-day volatility, decimal per year; from the chain where the source has none
+    vix_origin: str
 
 
 def observe(turn: Turn, snapshot: ChainSnapshot) -> Scene:
@@ -69,14 +73,18 @@ def observe(turn: Turn, snapshot: ChainSnapshot) -> Scene:
         pnl_net_inr=pnl,
     )
     is_frozen = quality.rows > 0 and quality.freshness == 0.0 and not view.after_gap
+    vix, vix_origin = month_volatility(view, turn.desk.source.capabilities, turn.rules.contracts)
     _judge_feed(turn, unmarked=sum(mark is None for mark in marks.values()), is_frozen=is_frozen)
-    _note(turn, levels, gap_s=(snapshot.ts - previous.ts).total_seconds() if previous else None)
+    gap_s = (snapshot.ts - previous.ts).total_seconds() if previous else None
+    _note(turn, levels, {"vix": vix, "vix_origin": vix_origin}, gap_s=gap_s)
     return Scene(
         expiries=expiries,
         levels=levels,
         marks=marks,
         stop_pnl_inr=_stop_pnl_inr(turn, marks, 0.0 if is_frozen else quality.market),
         market_quality=0.0 if is_frozen else quality.market,  # old looks confirm nothing
+        vix=vix,
+        vix_origin=vix_origin,
     )
 
 
@@ -172,16 +180,22 @@ def _quality_min(turn: Turn) -> float:
     return turn.settings.limits.quality_new_trades_min
 
 
-def _note(turn: Turn, levels: Mapping[Bucket, AtTheMoney | None], *, gap_s: float | None) -> None:
+def _note(
+    turn: Turn,
+    levels: Mapping[Bucket, AtTheMoney | None],
+    vix: Mapping[str, FigureValue],
+    *,
+    gap_s: float | None,
+) -> None:
     view, desk = turn.market, turn.desk
     if view is None:
         return
     level, origin = reference_level(view)
-    forecast = turn.outlook.forecast
+    forecast = turn.outlook.forecast(MONTH_SESSIONS)
     figures: dict[str, FigureValue] = {
         "reference_level": figure(level) if level is not None else None,
         "reference_origin": origin,
-        "vix": view.snapshot.vix,
+        **vix,
         "forecast_vol": figure(forecast.volatility) if forecast is not None else None,
         "pnl_net_inr": float(desk.pnl_net_inr) if desk.pnl_net_inr is not None else None,
         "rows": len(view.listing),

@@ -20,7 +20,6 @@ from volguard.pricing.quote_flags import FlagSettings
 from volguard.risk.limits import BucketLimits, Limits
 from volguard.risk.stops import StopState
 from volguard.strategy.policy import BucketPolicy, Policy
-from volguard.volatility.forecast import ForecastSettings
 from volguard.volatility.iv_rv import IvRvSettings
 from volguard.volatility.outlook import NO_OUTLOOK, Outlook
 
@@ -37,7 +36,7 @@ class EngineSettings:
     execution: ExecutionSettings
     flags: FlagSettings
     quality: QualitySettings
-    forecast: ForecastSettings
+    student_t_dof: float
     iv_rv: IvRvSettings
 
 

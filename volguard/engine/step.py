@@ -114,9 +114,9 @@ def _take(turn: Turn, event: Event) -> None:
             move(turn, Word.AGREED, "paper book agrees by construction")
         case SessionResumed() | SessionEnded():
             pass
-        case HistoryLoaded(index=index, vix=vix):
+        case HistoryLoaded(index=index, vix=vix, forecasts=forecasts):
             sessions = turn.settings.iv_rv.history_sessions
-            turn.outlook = make_outlook(index, vix, turn.settings.forecast, sessions=sessions)
+            turn.outlook = make_outlook(index, vix, forecasts, sessions=sessions)
         case MarketSnapshot():
             _on_snapshot(turn, event)
         case FeedGap(last_ts=last_ts):

@@ -179,21 +179,6 @@ def at_the_money(view: MarketView, expiry: date) -> AtTheMoney | None:
     )
 
 
-def constant_maturity_iv(view: MarketView, days: float) -> float | None:
-    """At-the-money volatility at a fixed maturity, linear in total variance between two listed expiries."""
-    target = days / 365.0
-    after = int(np.searchsorted(view.years, target))
-    if after == 0 or after >= len(view.years):
-        return None
-    expiries = view.listing.expiries
-    near, far = at_the_money(view, expiries[after - 1]), at_the_money(view, expiries[after])
-    if near is None or far is None:
-        return None
-    weight = (target - near.years) / (far.years - near.years)
-    variance = (1.0 - weight) * near.sigma**2 * near.years + weight * far.sigma**2 * far.years
-    return math.sqrt(variance / target)
-
-
 def reference_level(view: MarketView) -> tuple[float | None, str]:
     """The index level and its origin: the source's own, else the nearest forward from parity."""
     if view.snapshot.underlying_ltp is not None:

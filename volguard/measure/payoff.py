@@ -41,6 +41,11 @@ class LevelDensity:
         mass, level = self._tails
         return list(zip(mass[first].tolist(), level[first].tolist(), strict=True))
 
+    def per_point(self, levels: FloatArray) -> FloatArray:
+        """Probability per index point at levels, same shape; zero outside the grid."""
+        height = self.probability / np.gradient(self.levels)
+        return np.interp(levels, self.levels, height, left=0.0, right=0.0)
+
     @cached_property
     def _tails(self) -> tuple[FloatArray, FloatArray]:
         # Probability, and probability times level, of everything from a point upwards.
@@ -76,6 +81,12 @@ def max_loss_points(legs: Sequence[Leg], credit: float) -> float | None:
     # Piecewise linear: the worst level is at a strike, at zero or (calls never net short) far up.
     knots = (0.0, *(float(leg.contract.strike) for leg in legs))
     return -min(_points_at(legs, knot) for knot in knots) - credit
+
+
+def max_profit_points(legs: Sequence[Leg], credit: float) -> float | None:
+    """Best profit per unit at expiry given the credit received; None when it is not bounded."""
+    mirror = [Leg(contract=leg.contract, side=leg.side.opposite) for leg in legs]
+    return max_loss_points(mirror, -credit)
 
 
 def breakevens(legs: Sequence[Leg], credit: float) -> tuple[float, ...]:

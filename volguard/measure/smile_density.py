@@ -68,13 +68,30 @@ def smile_density(sigma_at: Callable[[FloatArray], FloatArray], forward: float, 
 def value_under(payoff: Callable[[FloatArray], FloatArray], density: LevelDensity) -> ExpectedPayoff:
     """Expected value of any payoff, and the chance that it is above zero; undiscounted points per unit.
 
-    `payoff` takes final levels of shape (points,) and gives points of the same shape, premium included.
+    `payoff` takes final levels of shape (points,) and gives points of the same shape, premium included. For
+    the chance each level's probability is spread evenly over its cell, so that a breakeven may cut a cell.
     """
     points = payoff(density.levels)
+    share = _share_above_zero(points, payoff(_cell_edges(density.levels)))
     return ExpectedPayoff(
         expected_points=float(points @ density.probability),
-        probability_of_profit=float(density.probability[points > 0.0].sum()),
+        probability_of_profit=float(share @ density.probability),
     )
+
+
+def _cell_edges(levels: FloatArray) -> FloatArray:
+    # Half way to each neighbour; the outermost cells end at their own level.
+    return np.concatenate((levels[:1], 0.5 * (levels[1:] + levels[:-1]), levels[-1:]))
+
+
+def _share_above_zero(points: FloatArray, at_edges: FloatArray) -> FloatArray:
+    # Of each cell, the payoff taken as straight from its edges to its middle.
+    def of_half(edge: FloatArray) -> FloatArray:
+        span = np.abs(edge) + np.abs(points)
+        crossing = np.maximum(edge, points) / np.where(span > 0.0, span, 1.0)
+        return np.where((edge > 0.0) & (points > 0.0), 1.0, np.maximum(crossing, 0.0))
+
+    return 0.5 * (of_half(at_edges[:-1]) + of_half(at_edges[1:]))
 
 
 def _butterflies(levels: FloatArray, sigma: FloatArray, forward: float, years: float) -> FloatArray:

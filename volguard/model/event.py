@@ -15,7 +15,7 @@ from typing import Any
 from volguard.model.book import Fill
 from volguard.model.decision import Approved, Decision, FigureValue, Phase, SafetyLevel, TradingState
 from volguard.model.instrument import Underlying
-from volguard.model.market import ChainSnapshot, DailyBar, SourceInfo
+from volguard.model.market import ChainSnapshot, DailyBar, SourceInfo, VarianceForecasts
 from volguard.model.order import OrderState
 
 # --- events -----------------------------------------------------------------------------------------
@@ -49,13 +49,18 @@ class SessionResumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryLoaded:
-    """Daily history up to the close before the trading date, whatever the files hold."""
+    """Daily history up to the close before the trading date, and what models fitted to it expect.
+
+    The bars are the last ones, as far back as the engine looks. The forecasts, fitted to the whole of
+    `origin`, are part of the event: a replay needs neither the optimiser nor its version.
+    """
 
     ts: datetime
     underlying: Underlying
     origin: str
     index: tuple[DailyBar, ...]
     vix: tuple[DailyBar, ...]
+    forecasts: VarianceForecasts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,6 +6,7 @@ Absent prices are nan, absent sizes 0; volatility is a decimal per year. Rows ar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -150,6 +151,28 @@ class DailyBar:
     high: float | None
     low: float | None
     close: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthForecast:
+    """Volatility per 252 sessions that was forecast after a day's close for the month to come; None: none."""
+
+    day: date
+    volatility: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VarianceForecasts:
+    """What models fitted to daily history expect: made once before the first snapshot, the same all day.
+
+    `total_variance` by model: entry n is the expected variance of the log level over the next n sessions,
+    linear in between; None beyond the model's reach. `left_out`: models that did not converge, and why.
+    `past_month`: one of each of the last sessions of the history, oldest first.
+    """
+
+    total_variance: Mapping[str, tuple[float | None, ...]]
+    left_out: Mapping[str, str]
+    past_month: tuple[MonthForecast, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,14 +9,13 @@ from typing import Any, Final
 import numpy as np
 
 from volguard.config.settings import Settings
+from volguard.measure.chain_vix import by_strike, chain_vix
 from volguard.measure.market_view import MarketView, at_the_money, reference_level
-from volguard.model.instrument import Underlying
-from volguard.model.market import BoolArray, FloatArray
 from volguard.operations.smile_view import expiry_position, known
 from volguard.volatility.chain_metrics import ExpiryRows, Wall, chain_metrics
 from volguard.volatility.skew import skew
 from volguard.volatility.term_structure import term_structure
-from volguard.volatility.vix import MINUTES_PER_YEAR, ExpiryStrip, StripVariance, model_free_vix
+from volguard.volatility.vix import ExpiryStrip, StripVariance
 from volguard.wiring import rules_of
 
 SCHEMA: Final = "volguard.metrics/1"
@@ -63,7 +62,7 @@ def _expiry(view: MarketView, expiry: date, spot: float) -> dict[str, Any]:
         )
     )
     strikes = np.unique(listing.strike[rows])
-    sigma = _by_strike(strikes, listing.strike[rows], view.sigma[rows], listing.is_call[rows])
+    sigma = by_strike(strikes, listing.strike[rows], view.sigma[rows], listing.is_call[rows])
     lean = skew(strikes, sigma, forward, float(view.years[i]))
     level = at_the_money(view, expiry)
     return {
@@ -111,40 +110,17 @@ def _term(view: MarketView) -> dict[str, Any]:
 
 
 def _vix(view: MarketView, settings: Settings) -> dict[str, Any]:
-    # The two nearest monthly expiries; the rate of each is the one that its own discount implies.
-    contracts = rules_of(settings).contracts
-    underlying = Underlying(view.listing.underlying)
-    monthly = [day for day in view.listing.expiries if contracts.is_monthly(underlying, day)][:2]
-    if len(monthly) < 2:
-        return {"value": None, "status": f"{len(monthly)} monthly expiries are listed, needs 2"}
-    near, next_ = (_strip(view, day) for day in monthly)
-    value = model_free_vix(near, next_)
+    chain = chain_vix(view, rules_of(settings).contracts)
+    if chain.value is None:
+        return {"value": None, "status": f"{len(chain.expiries)} monthly expiries are listed, needs 2"}
+    parts = (chain.value.near, chain.value.next)
+    near, next_ = (_strip_document(*each) for each in zip(chain.expiries, chain.strips, parts, strict=True))
     return {
-        "value": known(100.0 * value.volatility),
-        "status": value.status.value,
-        "near": _strip_document(monthly[0], near, value.near),
-        "next": _strip_document(monthly[1], next_, value.next),
+        "value": known(100.0 * chain.value.volatility),
+        "status": chain.value.status.value,
+        "near": near,
+        "next": next_,
     }
-
-
-def _strip(view: MarketView, expiry: date) -> ExpiryStrip:
-    listing, snapshot = view.listing, view.snapshot
-    i, rows = listing.expiries.index(expiry), listing.rows_of(expiry)
-    strike, is_call = listing.strike[rows], listing.is_call[rows]
-    strikes, years = np.unique(strike), float(view.years[i])
-    touches = {
-        f"{side}_{name}": _by_strike(strikes, strike, values[rows], mine)
-        for side, mine in (("call", is_call), ("put", ~is_call))
-        for name, values in (("bid", snapshot.bid), ("ask", snapshot.ask))
-    }
-    discount = float(view.forwards.discount[i])
-    return ExpiryStrip(
-        strike=strikes,
-        **touches,
-        forward=float(view.forwards.forward[i]),
-        minutes=years * MINUTES_PER_YEAR,
-        rate=-math.log(discount) / years if discount > 0.0 and years > 0.0 else math.nan,
-    )
 
 
 def _strip_document(expiry: date, strip: ExpiryStrip, part: StripVariance) -> dict[str, Any]:
@@ -156,12 +132,6 @@ def _strip_document(expiry: date, strip: ExpiryStrip, part: StripVariance) -> di
         "strikes_replaced": part.strikes_replaced,
         "status": part.status.value,
     }
-
-
-def _by_strike(strikes: FloatArray, strike: FloatArray, values: FloatArray, mine: BoolArray) -> FloatArray:
-    out = np.full(len(strikes), np.nan)
-    out[np.searchsorted(strikes, strike[mine])] = values[mine]
-    return out
 
 
 def _wall(wall: Wall | None) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date, datetime
@@ -12,7 +13,7 @@ from volguard.adapters.volatility_files import read_legs, read_published_volatil
 from volguard.config.settings import Settings
 from volguard.model.errors import DataError, UsageError
 from volguard.operations.smile_view import known
-from volguard.operations.vol_view import HORIZONS, DailyHistory, light_forecasts
+from volguard.operations.vol_view import HORIZONS, DailyHistory
 from volguard.volatility.evaluate import (
     EvaluationSettings,
     MonthForecasts,
@@ -20,6 +21,7 @@ from volguard.volatility.evaluate import (
     score_forecasts,
 )
 from volguard.volatility.ewma_nse import EwmaCheck, EwmaRow, PublishedVolatility, check_published
+from volguard.volatility.forecast import month_forecasts
 from volguard.volatility.leg_iv import leg_iv_table
 from volguard.volatility.signal_history import signal_history, signals_by_year
 from volguard.wiring import rules_of
@@ -58,20 +60,34 @@ def evaluation_document(
     }
 
 
-def signals_document(history: DailyHistory, settings: Settings, first: date) -> dict[str, Any]:
-    """Sessions by IV-RV signal and year from `first` on; India VIX stands in for the implied volatility."""
+def signals_document(
+    history: DailyHistory, settings: Settings, first: date, progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """Sessions by IV-RV signal and year from `first` on; India VIX stands in for the implied volatility.
+
+    The forecast is the one that a session would have had: fitted anew each month on the bars before it.
+    """
     if not history.vix:
         raise DataError(
             f"{history.origin}: no daily history of INDIA_VIX",
             hint="put india_vix_daily.csv, .csv.gz or .parquet there, or give --history DIR",
         )
-    days = signal_history(history.vix, light_forecasts(history.index, settings), settings.iv_rv)
+    years_seen: set[int] = set()
+
+    def say_year(day: date) -> None:
+        if day.year not in years_seen:
+            years_seen.add(day.year)
+            progress(f"forecasting {day.year}")
+
+    begin = _sessions_before(history, first, settings.iv_rv.history_sessions)
+    forecasts = month_forecasts(history.index, settings.models, begin, say_year)
+    days = signal_history(history.vix, forecasts, settings.iv_rv)
     years = signals_by_year([day for day in days if day.day >= first])
     return {
         "schema": SIGNALS_SCHEMA,
         "underlying": history.name,
         "implied_by": "vix_proxy",
-        "forecast_by": "ewma, realised",
+        "forecast_by": "median of the models",
         "first": first.isoformat(),
         "last": history.vix[-1].day.isoformat(),
         "years": [
@@ -129,6 +145,11 @@ def _reproduction(rows: PublishedVolatility, check: EwmaCheck) -> dict[str, Any]
             for gap in check.missing
         ],
     }
+
+
+def _sessions_before(history: DailyHistory, first: date, sessions: int) -> date:
+    days = [bar.day for bar in history.index]
+    return days[max(0, bisect_left(days, first) - sessions)]
 
 
 def _close_of(settings: Settings) -> Callable[[date], datetime]:

@@ -15,7 +15,7 @@ from volguard.config.settings import Settings
 from volguard.model.errors import DataError, UsageError
 from volguard.model.market import DailyBar
 from volguard.operations.smile_view import known
-from volguard.volatility.forecast import past_forecasts
+from volguard.volatility.forecast import month_forecasts
 from volguard.volatility.models import FittedSet, Model, fit_models, forecast_over
 from volguard.volatility.premium import variance_premium
 from volguard.volatility.rank import percentile_of
@@ -110,12 +110,6 @@ def vol_document(history: DailyHistory, settings: Settings) -> dict[str, Any]:
     }
 
 
-def light_forecasts(index: tuple[DailyBar, ...], settings: Settings) -> Mapping[date, float]:
-    """The two-model forecast that a session starts from, as known after each close; decimal per year."""
-    levels = past_forecasts(np.array([bar.close for bar in index]), settings.forecast)
-    return {bar.day: level for bar, level in zip(index[1:], levels.tolist(), strict=True)}
-
-
 def _forecast(fitted: FittedSet, horizon: int) -> dict[str, Any]:
     forecast = forecast_over(fitted, float(horizon))
     left_out = fitted.left_out if forecast is None else forecast.left_out
@@ -171,13 +165,16 @@ def _premium(history: DailyHistory, fitted: FittedSet) -> dict[str, Any]:
 def _signal(history: DailyHistory, settings: Settings) -> dict[str, Any]:
     if not _vix_is_current(history):
         return {"signal": "ABSTAIN", "missing": _no_vix(history)}
-    last = signal_history(history.vix, light_forecasts(history.index, settings), settings.iv_rv)[-1]
+    sessions = settings.iv_rv.history_sessions + 1
+    recent = history.vix[-sessions:]
+    forecasts = month_forecasts(history.index, settings.models, recent[0].day)
+    last = signal_history(recent, forecasts, settings.iv_rv)[-1]
     return {
         "signal": last.signal.value,
         "implied_by": "vix_proxy",
         "implied": known(last.implied),
         "forecast": known(last.forecast),
-        "forecast_by": "ewma, realised",
+        "forecast_by": "median of the models",
         "spread": known(last.spread),
         "z": known(last.z),
         "is_falling": last.is_falling,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from volguard.measure.market_view import AtTheMoney, MarketView, at_the_money, constant_maturity_iv
+from volguard.measure.market_view import AtTheMoney, MarketView, at_the_money
 from volguard.measure.payoff import LevelDensity, expected_payoff, forecast_density
 from volguard.measure.quality import QualitySettings
 from volguard.model.book import Bucket
@@ -24,12 +24,13 @@ from volguard.strategy.select import (
     candidates,
     structure_for,
 )
-from volguard.volatility.forecast import ForecastSettings, sessions_to
-from volguard.volatility.iv_rv import IvRvSettings, IvRvSignal, iv_rv_signal, per_session_volatility
+from volguard.volatility.forecast import MONTH_SESSIONS
+from volguard.volatility.iv_rv import IvRvSettings, IvRvSignal, iv_rv_signal, spread_fall
+from volguard.volatility.models import HorizonForecast
 from volguard.volatility.outlook import Outlook
+from volguard.volatility.premium import session_volatility, sessions_of_variance, variance_premium
 from volguard.volatility.rank import percentile_of, z_score
 
-VIX_DAYS: Final = 30.0
 VOL_POINT: Final = 0.01
 REDUCED_LOTS_FACTOR: Final = 0.5
 
@@ -55,11 +56,13 @@ class ProposalInputs:
     failed_entries: int  # of the bucket today: sent, and never complete
     view: MarketView
     capabilities: Capabilities
+    month_iv: float | None  # 30-day volatility, decimal per year
+    month_iv_origin: str
     outlook: Outlook
     budget: Budget
     policy: Policy
     bucket_policy: BucketPolicy
-    forecast_settings: ForecastSettings
+    student_t_dof: float
     iv_rv_settings: IvRvSettings
     quality_settings: QualitySettings
     rules: Rules
@@ -67,13 +70,17 @@ class ProposalInputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Premium:
-    """Implied against forecast volatility of one expiry, per 252 sessions; None where it cannot be told."""
+    """Implied against forecast volatility of one expiry, per 252 sessions; None where it cannot be told.
+
+    `z` and `fall` are of the 30-day spread: against its own past, and since some sessions ago.
+    """
 
     implied: float | None
-    forecast: float | None
+    forecast: HorizonForecast | None
     sessions: float
     spread: float | None
     z: float | None
+    fall: float | None
     ivp: float | None
     month_origin: str  # what stands beside the past of India VIX
     signal: IvRvSignal
@@ -81,12 +88,16 @@ class Premium:
     @property
     def figures(self) -> dict[str, FigureValue]:
         """What the decision keeps of it."""
+        forecast = self.forecast
         return {
             "implied_vol": _rounded(self.implied),
-            "forecast_vol": _rounded(self.forecast),
+            "forecast_vol": None if forecast is None else figure(forecast.volatility),
+            "forecast_dispersion": None if forecast is None else figure(forecast.dispersion),
+            "forecast_models": None if forecast is None else len(forecast.models),
             "sessions_to_expiry": figure(self.sessions),
             "iv_rv_spread": _rounded(self.spread),
             "iv_rv_z": _rounded(self.z),
+            "iv_rv_fall": _rounded(self.fall),
             "iv_percentile": _rounded(self.ivp),
             "iv_month_origin": self.month_origin,
             "iv_history": "vix_proxy",
@@ -118,7 +129,7 @@ def propose(inputs: ProposalInputs) -> Proposal | Wait:
         "quote_age": "judged" if inputs.capabilities.quote_time else "not_applicable",
         **premium.figures,
     }
-    refused = _premium_gate(inputs.policy, premium)
+    refused = _premium_gate(inputs, premium)
     if refused is not None:
         return replace(refused, figures=figures)
     return _from_candidates(inputs, level, premium, figures)
@@ -126,34 +137,29 @@ def propose(inputs: ProposalInputs) -> Proposal | Wait:
 
 def judge_premium(inputs: ProposalInputs, level: AtTheMoney) -> Premium:
     """Implied less forecast over the sessions to expiry, and where that stands in its own past."""
-    outlook = inputs.outlook
+    outlook, settings = inputs.outlook, inputs.iv_rv_settings
     close = inputs.view.frame.closes[inputs.view.listing.expiries.index(level.expiry)]
-    sessions = sessions_to(inputs.rules.calendar, inputs.now, close)
-    implied = per_session_volatility(level.sigma, level.years, sessions)
-    forecast = outlook.forecast.volatility if outlook.forecast is not None else None
-    spread = implied - forecast if implied is not None and forecast is not None else None
-    month, origin = _month_iv(inputs)
-    z = ivp = None
-    if month is not None:
-        ivp = percentile_of(month, outlook.past_vix)
-        z = z_score(month - forecast, outlook.past_spread) if forecast is not None else None
+    sessions = sessions_of_variance(inputs.rules.calendar, inputs.now, close)
+    forecast = outlook.forecast(sessions)
+    found = None
+    if forecast is not None:
+        found = variance_premium(level.sigma, level.years, forecast.variance, sessions)
+    month, ahead = inputs.month_iv, outlook.forecast(MONTH_SESSIONS)
+    month_spread = month - ahead.volatility if month is not None and ahead is not None else None
+    z = None if month_spread is None else z_score(month_spread, outlook.past_spread)
+    fall = spread_fall(month_spread, outlook.past_spread, settings)
+    spread = None if found is None else found.spread
     return Premium(
-        implied=implied,
+        implied=session_volatility(level.sigma, level.years, sessions),
         forecast=forecast,
         sessions=sessions,
         spread=spread,
         z=z,
-        ivp=ivp,
-        month_origin=origin,
-        signal=iv_rv_signal(_rounded(spread), _rounded(z), inputs.iv_rv_settings),
+        fall=fall,
+        ivp=None if month is None else percentile_of(month, outlook.past_vix),
+        month_origin=inputs.month_iv_origin,
+        signal=iv_rv_signal(_rounded(spread), _rounded(z), _rounded(fall), settings),
     )
-
-
-def _month_iv(inputs: ProposalInputs) -> tuple[float | None, str]:
-    # The past of the spread is India VIX less forecast: VIX is its like, the chain's own level stands in.
-    if inputs.capabilities.vix:
-        return inputs.view.snapshot.vix, "vix of the source"
-    return constant_maturity_iv(inputs.view, VIX_DAYS), "30-day ATM of the chain: the source has no VIX"
 
 
 def _entry_window(inputs: ProposalInputs) -> Wait | None:
@@ -185,7 +191,8 @@ def _entry_window(inputs: ProposalInputs) -> Wait | None:
     return None
 
 
-def _premium_gate(policy: Policy, premium: Premium) -> Wait | None:
+def _premium_gate(inputs: ProposalInputs, premium: Premium) -> Wait | None:
+    policy = inputs.policy
     if policy.require_forecast_edge and premium.forecast is None:
         return Wait(reason="no_forecast", text="no forecast: history is missing or too short", figures={})
     if not policy.require_vrp:
@@ -199,8 +206,11 @@ def _premium_gate(policy: Policy, premium: Premium) -> Wait | None:
     if premium.spread is None or premium.implied is None or premium.forecast is None:
         return Wait(reason=reason, text="implied against forecast volatility cannot be judged", figures={})
     z = "not available" if premium.z is None else f"{premium.z:.2f}"
+    fallen = premium.fall is not None and premium.fall >= inputs.iv_rv_settings.fall_max
+    fall = f"; the 30-day spread fell {premium.fall:.2%}" if fallen else ""
     text = (
-        f"implied {premium.implied:.2%} less forecast {premium.forecast:.2%} is {premium.spread:+.2%}, z {z}"
+        f"implied {premium.implied:.2%} less forecast {premium.forecast.volatility:.2%} is "
+        f"{premium.spread:+.2%}, z {z}{fall}"
     )
     return Wait(reason=reason, text=text, figures={})
 
@@ -216,7 +226,7 @@ def _from_candidates(
     if best is None:
         reason, text = _why_none(found)
         return Wait(reason=reason, text=text, figures=figures, candidates=records)
-    figures["ev_p_at_forecast_plus_1pt"] = _sensitivity(inputs, level, premium.sessions, best)
+    figures["ev_p_at_forecast_plus_1pt"] = _sensitivity(inputs, level, premium, best)
     return _proposal(inputs, best, figures, records)
 
 
@@ -236,31 +246,30 @@ def _selection(inputs: ProposalInputs, level: AtTheMoney, premium: Premium) -> S
         budget=inputs.budget,
         quality_settings=inputs.quality_settings,
         rules=inputs.rules,
-        density=_density(inputs, level, premium.sessions),
+        density=_density(inputs, level, premium.forecast),
         lots_factor=REDUCED_LOTS_FACTOR if is_reduced else 1.0,
         expected_move_factor=factor,
     )
 
 
-def _density(inputs: ProposalInputs, level: AtTheMoney, sessions: float) -> LevelDensity | None:
-    forecast = inputs.outlook.forecast
+def _density(
+    inputs: ProposalInputs, level: AtTheMoney, forecast: HorizonForecast | None, *, dearer_by: float = 0.0
+) -> LevelDensity | None:
     if forecast is None:
         return None
-    return _density_at(inputs, level, forecast.variance_over(sessions))
+    variance = forecast.variance * ((forecast.volatility + dearer_by) / forecast.volatility) ** 2
+    return forecast_density(level.forward, variance, inputs.student_t_dof)
 
 
-def _density_at(inputs: ProposalInputs, level: AtTheMoney, variance: float) -> LevelDensity:
-    return forecast_density(level.forward, variance, inputs.forecast_settings.student_t_dof)
-
-
-def _sensitivity(inputs: ProposalInputs, level: AtTheMoney, sessions: float, best: Candidate) -> float | None:
+def _sensitivity(
+    inputs: ProposalInputs, level: AtTheMoney, premium: Premium, best: Candidate
+) -> float | None:
     # What the edge would be if the forecast were one vol point too low.
-    forecast, value = inputs.outlook.forecast, best.figures["ev_p_per_unit"]
-    if forecast is None or value is None:
+    value = best.figures["ev_p_per_unit"]
+    here = _density(inputs, level, premium.forecast)
+    there = _density(inputs, level, premium.forecast, dearer_by=VOL_POINT)
+    if here is None or there is None or value is None:
         return None
-    dearer = replace(forecast, volatility=forecast.volatility + VOL_POINT).variance_over(sessions)
-    here = _density_at(inputs, level, forecast.variance_over(sessions))
-    there = _density_at(inputs, level, dearer)
     credit = best.credit_per_unit
     moved = (
         expected_payoff(best.legs, credit, there).expected_points

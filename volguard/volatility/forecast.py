@@ -1,125 +1,96 @@
-"""Forecast of the volatility per session, and the variance it implies up to an expiry.
+"""Forecasts of a session, made once from the history before it: total variance by model and sessions ahead.
 
-First form: the median of two models. A model without enough history is left out and named; without
-any there is no forecast.
+The forecast is the median of the models that converged and reach so far; without any there is none.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
+from typing import Final
 
 import numpy as np
 
-from volguard.model.market import FloatArray
-from volguard.nse.calendar import Calendar
-from volguard.volatility.realized import (
-    SESSIONS_PER_YEAR,
-    close_to_close,
-    log_returns,
-    rolling_close_to_close,
+from volguard.model.market import DailyBar, MonthForecast, VarianceForecasts
+from volguard.volatility.evaluate import MEDIAN, EvaluationSettings, forecast_months
+from volguard.volatility.models import (
+    HorizonForecast,
+    Model,
+    ModelSettings,
+    fit_models,
+    median_forecast,
 )
+from volguard.volatility.realized import SESSIONS_PER_YEAR, ohlc_of
+
+MONTH_SESSIONS: Final = 21  # of 30 calendar days, as India VIX looks ahead
+NO_FORECASTS: Final = VarianceForecasts(total_variance={}, left_out={}, past_month=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForecastSettings:
-    """How the forecast is made; windows in sessions."""
+class ForecastReach:
+    """How far ahead forecasts go, and for how many past sessions the month's forecast is known."""
 
-    ewma_lambda: float
-    ewma_sessions_min: int
-    realised_window: int
-    student_t_dof: float
-
-    def __post_init__(self) -> None:
-        if not 0.5 <= self.ewma_lambda < 1.0:
-            raise ValueError(f"ewma_lambda was {self.ewma_lambda}, must be in [0.5, 1)")
-        if self.realised_window < 2 or self.ewma_sessions_min < 2:
-            raise ValueError(
-                f"realised_window was {self.realised_window} and ewma_sessions_min was "
-                f"{self.ewma_sessions_min}, both must be at least 2"
-            )
-        if self.student_t_dof <= 2.0:
-            raise ValueError(f"student_t_dof was {self.student_t_dof}, must exceed 2 (finite variance)")
+    sessions_max: int
+    past_sessions: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """Volatility per session, annualised on 252 sessions, and how far the models disagree."""
+def make_forecasts(
+    bars: tuple[DailyBar, ...], settings: ModelSettings, reach: ForecastReach
+) -> VarianceForecasts:
+    """Fit the models to the last bars; the past forecasts each knew only the bars up to its own session.
 
-    volatility: float
-    dispersion: float
-    models: Mapping[str, float]
-
-    def variance_over(self, sessions: float) -> float:
-        """Total variance of the log level over so many sessions."""
-        return self.volatility**2 * sessions / SESSIONS_PER_YEAR
-
-
-def ewma(returns: FloatArray, lambda_: float, sessions_min: int) -> FloatArray:
-    """Exponentially weighted volatility known after each return, annualised, nan before `sessions_min`.
-
-    RiskMetrics (1996), eq. 5.3, started from the mean square of the first `sessions_min` returns.
+    Needs `arch` where there is history enough to fit: over a second of import.
     """
-    out = np.full(len(returns), np.nan)
-    if len(returns) < sessions_min:
-        return out
-    seed = returns[:sessions_min]
-    variance = float(seed @ seed) / sessions_min
-    out[sessions_min - 1] = variance
-    for i, squared in enumerate((returns[sessions_min:] ** 2).tolist(), start=sessions_min):
-        variance = lambda_ * variance + (1.0 - lambda_) * squared
-        out[i] = variance
-    level: FloatArray = np.sqrt(out * SESSIONS_PER_YEAR)
-    return level
-
-
-def make_forecast(closes: FloatArray, settings: ForecastSettings) -> Forecast | None:
-    """The forecast for the session after the last close; None when no model has enough history."""
-    returns = log_returns(closes)
-    models: dict[str, float] = {}
-    smoothed = ewma(returns, settings.ewma_lambda, settings.ewma_sessions_min)
-    if len(smoothed) and math.isfinite(smoothed[-1]):
-        models["ewma"] = float(smoothed[-1])
-    realised = close_to_close(returns, settings.realised_window)
-    if realised is not None and math.isfinite(realised):
-        models["realised"] = realised
-    if not models:
-        return None
-    values = list(models.values())
-    return Forecast(volatility=float(np.median(values)), dispersion=max(values) - min(values), models=models)
-
-
-def past_forecasts(closes: FloatArray, settings: ForecastSettings) -> FloatArray:
-    """What the forecast was after each close but the first, nan where no model had enough; shape (n - 1,)."""
-    returns = log_returns(closes)
-    both = np.vstack(
-        [
-            ewma(returns, settings.ewma_lambda, settings.ewma_sessions_min),
-            rolling_close_to_close(returns, settings.realised_window),
-        ]
+    if not bars:
+        return NO_FORECASTS
+    fitted = fit_models(ohlc_of(bars), settings, sessions_max=float(reach.sessions_max))
+    curves = {
+        name.value: (0.0, *(_known(model.total_variance(float(n))) for n in range(1, reach.sessions_max + 1)))
+        for name, model in fitted.models.items()
+    }
+    return VarianceForecasts(
+        total_variance=curves,
+        left_out={name.value: reason for name, reason in fitted.left_out.items()},
+        past_month=tuple(
+            MonthForecast(day=day, volatility=level)
+            for day, level in month_forecasts(bars, settings, bars[-reach.past_sessions :][0].day).items()
+        ),
     )
-    known = np.isfinite(both)
-    total = np.where(known, both, 0.0).sum(axis=0)
-    count = known.sum(axis=0)
-    # The median of one or two models is their mean.
-    level: FloatArray = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return level
 
 
-def sessions_to(calendar: Calendar, now: datetime, expiry_close: datetime) -> float:
-    """Sessions from `now` to the close of the expiry day; the rest of today counts by its open seconds.
+def month_forecasts(
+    bars: tuple[DailyBar, ...],
+    settings: ModelSettings,
+    first: date,
+    progress: Callable[[date], None] = lambda _: None,
+) -> dict[date, float | None]:
+    """Volatility per 252 sessions forecast for the next month after each close from `first` on.
 
-    Raises DateNotCovered when the calendar does not reach the expiry.
+    Each knew only the bars up to its own session. `progress` hears the first day of each month done.
     """
-    first = calendar.trading_days(now.date(), expiry_close.date())
-    if not first:
-        return 0.0
-    whole = [day for day in first if day > now.date()]
-    today = calendar.session(now.date())
-    rest = 0.0
-    if today is not None and today.day in first:
-        length = sum((close - open_).total_seconds() for open_, close in today.windows)
-        rest = calendar.open_seconds(now, today.windows[-1][1]) / length
-    return len(whole) + rest
+    asked = EvaluationSettings(first=first, last=bars[-1].day, horizons=(MONTH_SESSIONS,), models=settings)
+    found: dict[date, float | None] = {}
+    for month in forecast_months(bars, asked):
+        levels = np.sqrt(month.variance[MEDIAN][:, 0] * SESSIONS_PER_YEAR / MONTH_SESSIONS)
+        found |= {day: _known(level) for day, level in zip(month.days, levels.tolist(), strict=True)}
+        progress(month.days[0])
+    return found
+
+
+def forecast_of(forecasts: VarianceForecasts, sessions: float) -> HorizonForecast | None:
+    """The forecast over the next `sessions` (fractions allowed); None without a model that reaches so far."""
+    variances: dict[Model, float] = {}
+    for name, curve in forecasts.total_variance.items():
+        totals = np.array([math.nan if total is None else total for total in curve])
+        within = sessions <= len(totals) - 1
+        variances[Model(name)] = (
+            float(np.interp(sessions, np.arange(len(totals)), totals)) if within else math.nan
+        )
+    left_out = {Model(name): reason for name, reason in forecasts.left_out.items()}
+    return median_forecast(variances, left_out, sessions)
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

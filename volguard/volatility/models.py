@@ -44,11 +44,12 @@ class Model(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
-    """How the set is fitted; windows in sessions."""
+    """How the set is fitted, windows in sessions, and the tails of P."""
 
     ewma_lambda: float
     fit_sessions: int  # the last so many are fitted
     fit_sessions_min: int  # with fewer, no model is fitted
+    student_t_dof: float
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.ewma_lambda < 1.0:
@@ -58,6 +59,8 @@ class ModelSettings:
                 f"fit_sessions_min was {self.fit_sessions_min}, must be in [250, fit_sessions "
                 f"{self.fit_sessions}]"
             )
+        if self.student_t_dof <= 2.0:
+            raise ValueError(f"student_t_dof was {self.student_t_dof}, must exceed 2 (finite variance)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +118,19 @@ def forecast_over(fitted: FittedSet, sessions: float) -> HorizonForecast | None:
     """The set's forecast of the next `sessions`; None when no model reaches it or there is no time left."""
     if not sessions > 0.0:
         return None
+    variances = {name: model.total_variance(sessions) for name, model in fitted.models.items()}
+    return median_forecast(variances, fitted.left_out, sessions)
+
+
+def median_forecast(
+    variances: Mapping[Model, float], left_out: Mapping[Model, str], sessions: float
+) -> HorizonForecast | None:
+    """The median of total variances over `sessions`, those that are known; None without any."""
+    if not sessions > 0.0:
+        return None
     levels: dict[Model, float] = {}
-    left_out = dict(fitted.left_out)
-    for name, model in fitted.models.items():
-        variance = model.total_variance(sessions)
+    left_out = dict(left_out)
+    for name, variance in variances.items():
         if math.isfinite(variance) and variance > 0.0:
             levels[name] = math.sqrt(variance * SESSIONS_PER_YEAR / sessions)
         else:

@@ -78,6 +78,13 @@ def sessions_of_variance(calendar: Calendar, now: datetime, expiry_close: dateti
     return total
 
 
+def session_volatility(implied_sigma: float, years: float, sessions: float) -> float | None:
+    """Implied total variance sigma^2 T (ACT/365) quoted per 252 sessions; None without time or volatility."""
+    if not (math.isfinite(implied_sigma) and sessions > 0.0 and years > 0.0):
+        return None
+    return implied_sigma * math.sqrt(years * SESSIONS_PER_YEAR / sessions)
+
+
 def variance_premium(
     implied_sigma: float,
     years: float,

@@ -16,17 +16,15 @@ from typing import Final
 import numpy as np
 
 from volguard.model.market import DailyBar, FloatArray
-from volguard.volatility.iv_rv import IvRvSettings, IvRvSignal, iv_rv_signal
+from volguard.volatility.iv_rv import IvRvSettings, IvRvSignal, iv_rv_signal, spread_fall
 from volguard.volatility.rank import z_score
 
 HISTORY_SESSIONS_MIN: Final = 60
-FALL_SESSIONS: Final = 3
-FALL_SPREAD: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalDay:
-    """One session's signal; `is_falling`: AVOID because the spread lost FALL_SPREAD in FALL_SESSIONS."""
+    """One session's signal; `is_falling`: AVOID for no other reason than a falling spread."""
 
     day: date
     implied: float
@@ -48,14 +46,14 @@ class SignalYear:
 
 
 def signal_history(
-    vix: tuple[DailyBar, ...], forecasts: Mapping[date, float], settings: IvRvSettings
+    vix: tuple[DailyBar, ...], forecasts: Mapping[date, float | None], settings: IvRvSettings
 ) -> tuple[SignalDay, ...]:
     """The signal after each VIX close (percent); `forecasts` per day, decimal per 252 sessions.
 
     z against the sessions before, at least HISTORY_SESSIONS_MIN of them; ABSTAIN without a forecast or a z.
     """
     implied = np.array([bar.close / 100.0 for bar in vix])
-    expected = np.array([forecasts.get(bar.day, np.nan) for bar in vix])
+    expected = np.array([forecasts.get(bar.day) for bar in vix], dtype=np.float64)  # None becomes nan
     spread = implied - expected
     return tuple(_signal_day(bar.day, i, implied, expected, spread, settings) for i, bar in enumerate(vix))
 
@@ -89,19 +87,14 @@ def _signal_day(
     past = spread[max(0, i - settings.history_sessions) : i]
     enough = int(np.isfinite(past).sum()) >= HISTORY_SESSIONS_MIN
     z = z_score(now, past) if now is not None and enough else None
-    signal = iv_rv_signal(now, z, settings)
-    before = float(spread[i - FALL_SESSIONS]) if i >= FALL_SESSIONS else np.nan
-    is_falling = (
-        now is not None
-        and signal not in (IvRvSignal.ABSTAIN, IvRvSignal.AVOID)
-        and bool(before - now >= FALL_SPREAD)
-    )
+    signal = iv_rv_signal(now, z, spread_fall(now, spread[:i], settings), settings)
+    is_falling = signal is IvRvSignal.AVOID and now is not None and now >= settings.neutral_spread_min
     return SignalDay(
         day=day,
         implied=float(implied[i]),
         forecast=float(expected[i]) if np.isfinite(expected[i]) else None,
         spread=now,
         z=z,
-        signal=IvRvSignal.AVOID if is_falling else signal,
+        signal=signal,
         is_falling=is_falling,
     )
