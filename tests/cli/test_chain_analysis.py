@@ -43,7 +43,8 @@ def document(done: dict[str, Done], name: str) -> Any:
 
 def test_the_real_weekly_smile_is_fitted_without_a_butterfly(done: dict[str, Done]) -> None:
     smile = document(done, "smile")
-    assert (smile["schema"], smile["expiry"], smile["source"]) == ("volguard.smile/1", "2025-09-02", "SABR")
+    assert (smile["schema"], smile["expiry"], smile["source"]) == ("volguard.smile/1", "2025-09-02", "SVI")
+    assert smile["reason"].startswith("SABR near error was 0.2")
     assert smile["sabr"]["error"]["near_rms_pt"] < 0.5 and smile["svi"]["error"]["near_rms_pt"] < 0.15
     assert smile["butterfly"] > 0.0
     assert 0.08 < smile["atm_iv"] < 0.10
@@ -53,7 +54,7 @@ def test_five_nearest_expiries_of_the_real_surface_are_fitted_and_free_of_arbitr
     done: dict[str, Done],
 ) -> None:
     surface = document(done, "surface")
-    assert [row["source"] for row in surface["expiries"][:5]] == ["SABR"] * 5
+    assert [row["source"] for row in surface["expiries"][:5]] == ["SVI"] + ["SABR"] * 4
     assert surface["checks"]["butterfly_arbitrage"] == surface["checks"]["calendar_arbitrage"] == []
     assert all(row["forward_variance"] > 0.0 for row in surface["expiries"][:5])
     far = surface["expiries"][-1]
@@ -78,7 +79,7 @@ def test_charts_are_written_and_named_on_stderr(done: dict[str, Done], folder: P
 
 def test_tables_hold_the_figures_of_the_documents(done: dict[str, Done]) -> None:
     smile, surface, metrics = (done[f"{name} table"].out for name in ("smile", "surface", "metrics"))
-    assert "drawn by SABR" in smile and "liquid strikes" in smile and "24600" in smile
+    assert "drawn by SVI" in smile and "liquid strikes" in smile and "24600" in smile
     assert "calendar arbitrage: none" in surface and "2025-09-30" in surface
     assert f"VIX, model-free, 30 days: {document(done, 'metrics')['vix']['value']:.2f} (ok" in metrics
     assert "2025-09-02" in metrics and "2025-09-09" not in metrics

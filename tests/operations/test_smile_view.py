@@ -78,6 +78,17 @@ def test_a_limit_below_the_error_sets_the_fit_aside_and_says_so() -> None:
     assert "SABR near error was" in document["reason"] and "limit 0" in document["reason"]
 
 
+def test_where_svi_is_closer_the_smile_says_by_how_much() -> None:
+    view = view_of(skewed())
+    eager = shipped("smile.sabr_preferred_pt=0.0", "smile.sabr_regained_pt=0.0")
+    plain, closer = (smile_document(view, MONTHLY, settings) for settings in (shipped(), eager))
+    sabr, svi = (plain[name]["error"]["near_rms_pt"] for name in ("sabr", "svi"))
+    assert svi < sabr < svi + shipped().smile.sabr_preferred_pt
+    assert plain["source"] == "SABR" and plain["reason"] is None
+    assert closer["source"] == "SVI"
+    assert closer["reason"] == f"SABR near error was {sabr:.3f} points, SVI's {svi:.3f}"
+
+
 def test_a_chain_without_bids_abstains_and_every_figure_is_json() -> None:
     snapshot = flat_vol_snapshot()
     dead = with_column(snapshot, bid=np.full(len(snapshot.bid), math.nan))

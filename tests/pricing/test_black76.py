@@ -105,6 +105,22 @@ def test_prices_and_the_price_among_the_greeks_are_the_same() -> None:
     np.testing.assert_array_equal(one[:100], price(FORWARD, strikes[:100], 0.3, 0.2, calls[:100], DISCOUNT))
 
 
+def test_both_ways_to_a_price_meet_at_their_borders() -> None:
+    """On both sides of where the short rational function ends: z + h at 7, h - z at 1/4; beside a bad row."""
+    t, sigma = 0.25, np.array([0.2, 0.2, 1.0, 1.02, 1.0, 0.2, np.nan])
+    s = sigma * t**0.5
+    x = np.array([6.9 - s[0] / 2, 7.1 - s[1] / 2, 0.0, 0.0, 0.2, -7.1 + s[5] / 2, 1.0]) * s
+    strikes = FORWARD * np.exp(x)
+    calls = np.array([True, True, True, False, True, False, True])
+    of = greeks(FORWARD, strikes, t, sigma, calls, DISCOUNT)
+    for i in range(6):
+        exact = exact_black.greeks(FORWARD, float(strikes[i]), t, float(sigma[i]), bool(calls[i]), DISCOUNT)
+        for name in NAMES:
+            error = abs(float(mp.mpf(float(getattr(of, name)[i])) / exact[name] - 1))
+            assert error < 1e-11, (name, i)
+    assert all(np.isnan(getattr(of, name)[6]) for name in NAMES)
+
+
 def test_without_time_or_volatility_the_intrinsic_value_remains() -> None:
     strikes = np.array([90.0, 110.0])
     for t, sigma in ((0.0, 0.2), (1.0, 0.0), (0.0, 0.0)):

@@ -8,7 +8,17 @@ import pytest
 from scipy import stats
 
 from tests.pricing import exact_black
-from volguard.pricing.normal import SERIES_REACH_MAX, cdf, mills_pair, mills_ratio, mills_slope, pdf
+from volguard.pricing.normal import (
+    CHORD_MAX,
+    CHORD_MIN,
+    SERIES_REACH_MAX,
+    cdf,
+    mills_chord,
+    mills_pair,
+    mills_ratio,
+    mills_slope,
+    pdf,
+)
 
 EPS = float(np.finfo(float).eps)
 
@@ -58,3 +68,18 @@ def test_the_difference_of_two_close_tails_keeps_its_digits(reach: float) -> Non
         assert (np.abs(relative(slope, slopes)) / (1.0 + centre**2)).max() < 8 * EPS
         assert np.abs(relative(mean, means)).max() < 12 * EPS
     np.testing.assert_array_equal(mills_slope(centre, np.full_like(centre, reach)), slope)
+
+
+@pytest.mark.parametrize("step", [0.0, 1e-12, 1e-4, 0.3, -0.3])
+def test_the_chord_between_two_points_keeps_its_digits_however_close_they_are(step: float) -> None:
+    start = np.linspace(CHORD_MIN + max(0.0, -step), CHORD_MAX - max(0.0, step), 120)
+    end = start + step
+    value, slope = mills_chord(start, end)
+    with mp.workdps(80):
+        ratios = [exact_black.mills_ratio(v) for v in start]
+        chords = [
+            -(mp.mpf(a) * r - 1) if a == b else (r - exact_black.mills_ratio(b)) / (mp.mpf(b) - mp.mpf(a))
+            for a, b, r in zip(start, end, ratios, strict=True)
+        ]
+        assert np.abs(relative(value, ratios)).max() < 8 * EPS
+        assert np.abs(relative(slope, chords)).max() < 3e-14

@@ -11,13 +11,13 @@ import numpy as np
 from volguard.config.settings import Settings
 from volguard.measure.market_view import MarketView, reference_level
 from volguard.model.errors import UsageError
-from volguard.model.market import BoolArray, FloatArray
+from volguard.model.market import BoolArray
 from volguard.model.units import figure
-from volguard.pricing.fallback import build_surface
+from volguard.pricing.fallback import BUTTERFLY_TOLERANCE, build_surface, fit_butterfly
 from volguard.pricing.quote_flags import QuoteFlag
 from volguard.pricing.sabr import SabrFits
-from volguard.pricing.slices import PARAMETERS_MAX, Slices, SmileSource, near_butterfly
-from volguard.pricing.smile import POINT, FitError, FitStatus, quoted_smiles
+from volguard.pricing.slices import SmileSource
+from volguard.pricing.smile import POINT, FitError, FitStatus, Smiles, quoted_smiles
 from volguard.pricing.surface import Surface
 from volguard.pricing.svi import SviFits
 from volguard.wiring import rules_of
@@ -36,12 +36,23 @@ SABR_PARAMETERS: Final = ("alpha", "rho", "nu")
 SVI_PARAMETERS: Final = ("a", "b", "rho", "m", "s")
 
 
-def surface_of(view: MarketView, settings: Settings) -> Surface:
-    """The surface of one snapshot, every expiry calibrated; no earlier fit stands in."""
-    listing, snapshot = view.listing, view.snapshot
-    day = view.ts.date()
+def surface_of(view: MarketView, settings: Settings, *, previous: Surface | None = None) -> Surface:
+    """The surface of one snapshot, every expiry calibrated; fits of `previous` stand in where one fails."""
     level, _ = reference_level(view)
-    smiles = quoted_smiles(
+    return build_surface(
+        view.listing.expiries,
+        smiles_of(view, settings),
+        ts=view.ts,
+        level=math.nan if level is None else level,
+        previous=previous,
+        limits=settings.smile,
+    )
+
+
+def smiles_of(view: MarketView, settings: Settings) -> Smiles:
+    """The quoted smiles of every expiry of a snapshot, quotes that are no prices left out."""
+    listing, snapshot = view.listing, view.snapshot
+    return quoted_smiles(
         listing,
         bid=snapshot.bid,
         ask=snapshot.ask,
@@ -50,15 +61,7 @@ def surface_of(view: MarketView, settings: Settings) -> Surface:
         forward=view.forwards.forward,
         discount=view.forwards.discount,
         years=view.years,
-        tick=float(rules_of(settings).contracts.tick(listing.underlying, day)),
-    )
-    return build_surface(
-        listing.expiries,
-        smiles,
-        ts=view.ts,
-        level=math.nan if level is None else level,
-        previous=None,
-        limits=settings.smile,
+        tick=float(rules_of(settings).contracts.tick(listing.underlying, view.ts.date())),
     )
 
 
@@ -104,22 +107,12 @@ def source_reason(surface: Surface, i: int, near_error_max_pt: float) -> str | N
     source = SmileSource(int(surface.source[i]))
     if source is SmileSource.SABR:
         return None
-    first = f"SABR {_set_aside(surface.sabr, sabr_butterfly(surface)[i], i, near_error_max_pt)}"
-    if source is SmileSource.SVI:
-        return first
-    return f"{first}; SVI {_set_aside(surface.svi, surface.svi.butterfly[i], i, near_error_max_pt)}"
-
-
-def sabr_butterfly(surface: Surface) -> FloatArray:
-    """Smallest g of Durrleman's condition near the forward under the SABR fits alone, shape (n,)."""
-    fits, count = surface.sabr, len(surface.expiries)
-    parameters = np.full((count, PARAMETERS_MAX), np.nan)
-    parameters[:, :3] = np.stack((fits.alpha, fits.rho, fits.nu), axis=1)
-    model = np.full(count, SmileSource.SABR, dtype=np.uint8)
-    slices = Slices(
-        source=model, model=model, parameters=parameters, beta=fits.beta, fitted_ts=(surface.ts,) * count
+    sabr, svi = (
+        _set_aside(fits, surface.smiles, i, near_error_max_pt) for fits in (surface.sabr, surface.svi)
     )
-    return near_butterfly(slices, surface.smiles)
+    if source is SmileSource.SVI:
+        return f"SABR {sabr or _farther(surface, i)}"
+    return f"SABR {sabr or _not_carried(surface, i)}; SVI {svi or _not_carried(surface, i)}"
 
 
 def known(value: Any) -> float | None:
@@ -135,13 +128,26 @@ def status_text(status: Any) -> str:
     return FitStatus(int(status)).name.lower().replace("_", " ")
 
 
-def _set_aside(fits: SabrFits | SviFits, butterfly: float, i: int, limit: float) -> str:
+def _set_aside(fits: SabrFits | SviFits, smiles: Smiles, i: int, limit: float) -> str | None:
+    # What makes a fit inadmissible; None where nothing does.
     if fits.status[i] > FitStatus.AT_BOUND:
         return status_text(fits.status[i])
     error = float(fits.error.near_rms_pt[i])
     if not error <= limit:
         return f"near error was {error:.3f} points, limit {limit:g}"
-    return f"has a butterfly: g was {float(butterfly):.4f}"
+    butterfly = float(fit_butterfly(fits, smiles)[i])
+    return None if butterfly >= -BUTTERFLY_TOLERANCE else f"has a butterfly: g was {butterfly:.4f}"
+
+
+def _not_carried(surface: Surface, i: int) -> str:
+    # An admissible fit draws its smile until a later snapshot cannot place it, or its age ends it.
+    reason = surface.reason[i]
+    return "fit is too old" if reason <= FitStatus.AT_BOUND else status_text(reason)
+
+
+def _farther(surface: Surface, i: int) -> str:
+    sabr, svi = (float(fits.error.near_rms_pt[i]) for fits in (surface.sabr, surface.svi))
+    return f"near error was {sabr:.3f} points, SVI's {svi:.3f}"
 
 
 def _sabr(surface: Surface, i: int) -> dict[str, Any]:
@@ -150,7 +156,7 @@ def _sabr(surface: Surface, i: int) -> dict[str, Any]:
         "status": status_text(fits.status[i]),
         "beta": fits.beta,
         **_parameters(fits, SABR_PARAMETERS, i),
-        "butterfly": known(sabr_butterfly(surface)[i]),
+        "butterfly": known(fit_butterfly(fits, surface.smiles)[i]),
         "error": _error(fits.error, i),
     }
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from volguard.config.settings import Settings
 from volguard.measure.market_view import MarketView
-from volguard.operations.smile_view import known, sabr_butterfly, source_reason, status_text, surface_of
-from volguard.pricing.fallback import BUTTERFLY_TOLERANCE
+from volguard.operations.smile_view import known, source_reason, status_text, surface_of
+from volguard.pricing.fallback import BUTTERFLY_TOLERANCE, fit_butterfly
 from volguard.pricing.slices import SmileSource
 from volguard.pricing.surface import Surface
 
@@ -19,11 +19,15 @@ SCHEMA: Final = "volguard.surface/1"
 MONEYNESS: Final = (-3.0, -2.5, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 
 
-def surface_document(view: MarketView, settings: Settings) -> dict[str, Any]:
-    """All expiries of a snapshot; a volatility is None where the smile does not reach."""
-    surface = surface_of(view, settings)
+def surface_document(view: MarketView, settings: Settings, surface: Surface | None = None) -> dict[str, Any]:
+    """All expiries of a snapshot; a volatility is None where the smile does not reach.
+
+    `surface`: that of a session at this snapshot (see surface_session); None: calibrated on it alone.
+    """
+    if surface is None:
+        surface = surface_of(view, settings)
     count = len(surface.expiries)
-    sabr = sabr_butterfly(surface)
+    sabr = fit_butterfly(surface.sabr, surface.smiles)
     return {
         "schema": SCHEMA,
         "ts": view.ts.isoformat(),

@@ -6,7 +6,9 @@ F forward (points), K strike (points), t years (ACT/365), sigma decimal per year
 come from the out-of-the-money side as a difference of Mills' ratios, so that deep wings keep their digits and
 are never negative; the in-the-money side adds the discounted intrinsic value. With x = |ln(F/K)|, z = x/s and
 h = s/2 the normalised price is exp(-(z^2 + h^2)/2) / sqrt(2 pi) times R(z - h) - R(z + h), with Mills'
-ratio R (after P. Jaeckel, "Let's be rational", 2015, where it is written with scaled erfc).
+ratio R (after P. Jaeckel, "Let's be rational", 2015, where it is written with scaled erfc). Nearly every
+listed option lies within CHORD_MIN .. CHORD_MAX, where one short rational function gives both R and their
+difference; the others, and whatever is missing or out of range, are taken again the long way.
 
 Spot convention: S = F D, that is no dividend and ln D = -r t, so that `delta`, `gamma`, `vanna_per_pt` and
 `charm_per_day` are per point of spot, and theta, charm and rho are taken at constant spot; `forward_delta` is
@@ -20,7 +22,7 @@ volatility, or a forward, strike or discount not above zero gives nan there, and
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
@@ -28,12 +30,27 @@ from numpy.typing import ArrayLike
 
 from volguard.model.market import BoolArray, FloatArray
 from volguard.pricing.daycount import DAYS_PER_YEAR
-from volguard.pricing.normal import ARGUMENT_MAX, SERIES_REACH_MAX, SQRT_2PI, mills_pair, mills_ratio
+from volguard.pricing.normal import (
+    ARGUMENT_MAX,
+    CHORD_MAX,
+    CHORD_MIN,
+    SERIES_REACH_MAX,
+    SQRT_2PI,
+    mills_chord,
+    mills_pair,
+    mills_ratio,
+)
 
 BLOCK: Final = 4096  # temporaries of one block stay in the cache
 _T_FLOOR: Final = 1e-40  # years: small enough for every limit, large enough for every quotient
 _SIGMA_FLOOR: Final = 1e-30
-_PER_POINT: Final = 0.01
+# Arrays, because NumPy multiplies by them faster than by floats.
+_ZERO, _HALF, _MINUS_HALF, _ONE = (np.array(value) for value in (0.0, 0.5, -0.5, 1.0))
+_POINT, _MINUS_POINT = np.array(0.01), np.array(-0.01)
+_HALF_IN_POINTS, _MINUS_DAY = np.array(0.5 / 0.01), np.array(-1.0 / DAYS_PER_YEAR)
+_DENSITY_AT_ZERO: Final = np.array(1.0 / SQRT_2PI)
+_PRODUCT_MIN, _ARGUMENT_MAX = np.array(-(CHORD_MIN**2)), np.array(CHORD_MAX)
+_INFINITY: Final = np.array(np.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,7 +98,7 @@ def price(
 ) -> FloatArray:
     """Discounted Black-76 price in points, broadcast shape; units, limits and bad input as in the module."""
     columns, call, shape = flat_columns((forward, strike, t, sigma, discount), is_call)
-    return _by_block(_price_of, 1, columns, call)[0].reshape(shape)
+    return _by_block(_fill_price, 1, columns, call)[0].reshape(shape)
 
 
 def greeks(
@@ -97,7 +114,7 @@ def greeks(
     E. G. Haug, "The Complete Guide to Option Pricing Formulas", 2007, chapter 2, with cost of carry b = r.
     """
     columns, call, shape = flat_columns((forward, strike, t, sigma, discount), is_call)
-    values = _by_block(_greeks_of, len(_NAMES), columns, call)
+    values = _by_block(_fill_greeks, len(_NAMES), columns, call)
     return Greeks(**{name: row.reshape(shape) for name, row in zip(_NAMES, values, strict=True)})
 
 
@@ -115,77 +132,151 @@ def flat_columns(
 
 
 def _by_block(
-    evaluate: Callable[[_Wing, BoolArray], list[FloatArray]],
+    fill: Callable[[list[FloatArray], _Tails], None],
     rows: int,
     columns: tuple[FloatArray, ...],
     is_call: BoolArray,
 ) -> list[FloatArray]:
+    out = [np.empty(len(is_call)) for _ in range(rows)]
     with np.errstate(all="ignore"):
-        if len(is_call) <= BLOCK:
-            return evaluate(_wing(*columns), is_call)
-        out = np.empty((rows, len(is_call)))
         for first in range(0, len(is_call), BLOCK):
             part = slice(first, first + BLOCK)
-            block = evaluate(_wing(*(column[part] for column in columns)), is_call[part])
-            for row, values in enumerate(block):
-                out[row, part] = values
-    return list(out)
+            fill([row[part] for row in out], _tails(is_call[part], *(column[part] for column in columns)))
+    return out
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Wing:
-    # One block seen from its out-of-the-money side; `is_up`: that side is the call (K >= F).
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tails:
+    # One block. With `side` -1 where the out-of-the-money option is the call (K > F) and 1 elsewhere:
     forward: FloatArray
     strike: FloatArray
     t: FloatArray
     sigma: FloatArray
     discount: FloatArray
-    gap: FloatArray  # |F - K|
-    is_up: BoolArray
+    gap: FloatArray  # F - K
+    side: FloatArray
+    parity: FloatArray  # what put-call parity adds to that option: 1 call, -1 put, 0 nothing
+    root_t: FloatArray
     s: FloatArray  # sigma sqrt(t)
-    z: FloatArray
-    h: FloatArray
-    vega: FloatArray  # F phi(d1) = K phi(d2): the undiscounted price's derivative with respect to s
-    value: FloatArray  # undiscounted price of the out-of-the-money side
-    near: FloatArray  # Phi(h - z)
-    far: FloatArray  # Phi(-h - z)
+    d1: FloatArray
+    d2: FloatArray
+    density: FloatArray  # phi(d1)
+    tail_d1: FloatArray  # side Phi(-side d1): less the delta of that option
+    tail_d2: FloatArray  # side Phi(-side d2): its dual delta, undiscounted
+    value: FloatArray  # its undiscounted price
 
 
-def _wing(
-    forward: FloatArray, strike: FloatArray, t: FloatArray, sigma: FloatArray, discount: FloatArray
-) -> _Wing:
+def _tails(
+    is_call: BoolArray,
+    forward: FloatArray,
+    strike: FloatArray,
+    t: FloatArray,
+    sigma: FloatArray,
+    discount: FloatArray,
+) -> _Tails:
+    gap = forward - strike
+    side = np.copysign(_ONE, gap)
+    root_t = np.sqrt(t)
+    s = root_t * sigma
+    half = s * _HALF
+    ratio = gap / strike
+    x = np.log1p(ratio)  # ln(F/K), which keeps the digits of strikes near F
+    x /= s
+    d1, d2 = x + half, x - half
+    near, far = side * d1, side * d2  # z - h and z + h, in the order of d1 and d2
+    tail_d1, slope = mills_chord(near, far)
+    density = d1 * d1
+    density *= _MINUS_HALF
+    np.exp(density, out=density)
+    density *= _DENSITY_AT_ZERO
+    slope *= s
+    value = slope * density
+    value *= forward
+    slope *= side
+    slope += tail_d1
+    tail_d1 *= density
+    tail_d1 *= side
+    slope *= density
+    ratio += _ONE
+    slope *= ratio  # F phi(d1) = K phi(d2)
+    slope *= side
+    parity = np.minimum(side, _ZERO)
+    parity += is_call
+    tails = _Tails(
+        forward,
+        strike,
+        t,
+        sigma,
+        discount,
+        gap,
+        side,
+        parity,
+        root_t,
+        s,
+        d1,
+        d2,
+        density,
+        tail_d1,
+        slope,
+        value,
+    )
+    # d1 d2 = z^2 - h^2, whose bound keeps z - h above CHORD_MIN.
+    is_plain = np.multiply(d1, d2, out=x) >= _PRODUCT_MIN
+    is_plain &= np.maximum(near, far, out=near) <= _ARGUMENT_MAX
+    is_plain &= s > _ZERO
+    is_plain &= forward > _ZERO
+    is_plain &= discount > _ZERO
+    is_plain &= discount < _INFINITY
+    return tails if is_plain.all() else _with_rest(tails, is_plain)
+
+
+def _with_rest(tails: _Tails, is_plain: BoolArray) -> _Tails:
+    # The elements that the short way does not serve: far wings, long and wild ones, limits, bad input.
+    # What came out as nan from anything but the quotient 0/0 is bad input, and stays nan.
+    rows = np.flatnonzero(~is_plain & ~(np.isnan(tails.d1) & (tails.s != 0.0)))
+    if not len(rows):
+        return tails
+    forward, strike, discount, side, gap = (
+        values[rows] for values in (tails.forward, tails.strike, tails.discount, tails.side, tails.gap)
+    )
     low = np.minimum(forward, strike)
-    good = (np.minimum(low, discount) > 0.0) & (np.minimum(t, sigma) >= 0.0)
-    good &= np.isfinite(forward + strike + t + sigma + discount)
-    forward = np.where(good, forward, np.nan)
-    t, sigma = np.maximum(t, _T_FLOOR), np.maximum(sigma, _SIGMA_FLOOR)
-    gap, s = np.abs(forward - strike), sigma * np.sqrt(t)
-    z = np.minimum(np.log1p(gap / low) / s, ARGUMENT_MAX)  # log1p keeps the digits of strikes near F
+    good = (np.minimum(low, discount) > 0.0) & (np.minimum(tails.t[rows], tails.sigma[rows]) >= 0.0)
+    good &= np.isfinite(forward + strike + tails.t[rows] + tails.sigma[rows] + discount)
+    t, sigma = np.maximum(tails.t, _T_FLOOR), np.maximum(tails.sigma, _SIGMA_FLOOR)
+    root_t = np.sqrt(t[rows])
+    s = sigma[rows] * root_t
+    z = np.minimum(np.log1p(np.abs(gap) / low) / s, ARGUMENT_MAX)
     h = np.minimum(0.5 * s, ARGUMENT_MAX)
     skew = np.sqrt(forward) * np.sqrt(strike) / low  # exp(x / 2)
     density = np.exp(-0.5 * (z * z + h * h)) / SQRT_2PI
+    near, far, value = _tails_of(z, h, skew, density)
+    is_up = side < 0.0
+    blank = np.where(good, 0.0, np.nan)
+    for column, values in (
+        (tails.root_t, root_t),
+        (tails.s, s),
+        (tails.d1, side * z + h),
+        (tails.d2, side * z - h),
+        (tails.density, density * skew * (low / forward)),
+        (tails.tail_d1, side * np.where(is_up, near, far)),
+        (tails.tail_d2, side * np.where(is_up, far, near)),
+        (tails.value, value * skew * low),
+    ):
+        column[rows] = values + blank
+    return replace(tails, t=t, sigma=sigma)
+
+
+def _tails_of(
+    z: FloatArray, h: FloatArray, skew: FloatArray, density: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    # Phi(h - z), Phi(-h - z) and the normalised price.
     mean, slope = mills_pair(z, h)
     slope *= h
     near, far, value = density * skew * (mean + slope), density / skew * (mean - slope), 2.0 * density * slope
     wide = np.flatnonzero(h > SERIES_REACH_MAX)
     if len(wide):
         near[wide], far[wide], value[wide] = _wide_tails(z[wide], h[wide], skew[wide], density[wide])
-    return _Wing(
-        forward=forward,
-        strike=strike,
-        t=t,
-        sigma=sigma,
-        discount=discount,
-        gap=gap,
-        is_up=strike >= forward,
-        s=s,
-        z=z,
-        h=h,
-        vega=density * skew * low,
-        value=value * skew * low,
-        near=near,
-        far=far,
-    )
+    return near, far, value
 
 
 def _wide_tails(
@@ -200,39 +291,49 @@ def _wide_tails(
     return np.where(below, near, 1.0 - near), density / skew * far_tail, np.maximum(value, 0.0)
 
 
-def _price_of(wing: _Wing, is_call: BoolArray) -> list[FloatArray]:
-    return [wing.discount * (wing.value + wing.gap * (is_call != wing.is_up))]
+def _fill_price(out: list[FloatArray], of: _Tails) -> None:
+    value = out[0]
+    np.multiply(of.parity, of.gap, out=value)
+    value += of.value
+    value *= of.discount
 
 
-def _greeks_of(wing: _Wing, is_call: BoolArray) -> list[FloatArray]:
-    # In the order of the fields of Greeks.
-    discount, t, sigma, s = wing.discount, wing.t, wing.sigma, wing.s
-    is_otm = is_call == wing.is_up
-    sign = np.where(is_call, 1.0, -1.0)
-    lean = np.where(wing.is_up, -wing.z, wing.z)
-    d1, d2 = lean + wing.h, lean - wing.h
-    wing_d1 = np.where(wing.is_up, wing.near, wing.far)
-    wing_d2 = np.where(wing.is_up, wing.far, wing.near)
-    delta = sign * np.where(is_otm, wing_d1, 1.0 - wing_d1)
-    probability_itm = np.where(is_otm, wing_d2, 1.0 - wing_d2)
-    density = wing.vega / wing.forward  # phi(d1)
-    dual_delta = -sign * discount * probability_itm
-    carry = -np.log(discount)  # r t
-    strike_rho = wing.strike * dual_delta
-    spread = d2 / sigma
-    vega = discount * wing.vega
-    vega_per_pt = _PER_POINT * np.sqrt(t) * vega
-    return [
-        discount * (wing.value + wing.gap * ~is_otm),
-        delta,
-        discount * delta,
-        density / (wing.forward * discount * s),
-        vega_per_pt,
-        (strike_rho * carry - 0.5 * vega * s) / (t * DAYS_PER_YEAR),
-        -_PER_POINT * strike_rho * t,
-        -_PER_POINT * density * spread,
-        density * (0.5 * d2 - carry / s) / (t * DAYS_PER_YEAR),
-        _PER_POINT * vega_per_pt * d1 * spread,
-        dual_delta,
-        probability_itm,
-    ]
+def _fill_greeks(out: list[FloatArray], of: _Tails) -> None:
+    # In the order of the fields of Greeks, and in place: temporaries are most of what this costs.
+    _fill_price(out, of)
+    _, delta, forward_delta, gamma, vega, theta, rho, vanna, charm, volga, dual_delta, probability_itm = out
+    np.subtract(of.parity, of.tail_d1, out=delta)
+    np.multiply(delta, of.discount, out=forward_delta)
+    np.subtract(of.tail_d2, of.parity, out=dual_delta)
+    np.abs(dual_delta, out=probability_itm)
+    dual_delta *= of.discount
+
+    spot = of.forward * of.discount
+    by_s = of.density / of.s
+    np.divide(by_s, spot, out=gamma)
+    spot *= of.root_t
+    spot *= _POINT
+    np.multiply(spot, of.density, out=vega)
+    np.divide(of.d2, of.sigma, out=vanna)
+    vanna *= of.density
+    np.multiply(vanna, of.d1, out=volga)
+    volga *= spot
+    volga *= _POINT
+    vanna *= _MINUS_POINT
+
+    by_day = _MINUS_DAY / of.t
+    log_discount = np.log(of.discount)  # -r t
+    strike_rho = of.strike * dual_delta
+    np.multiply(strike_rho, of.t, out=rho)
+    rho *= _MINUS_POINT
+    strike_rho *= log_discount
+    np.multiply(vega, of.sigma, out=theta)
+    theta *= _HALF_IN_POINTS
+    theta += strike_rho
+    theta *= by_day
+    # phi(d1) (d2 / 2 + ln(D) / s) per day
+    np.multiply(of.d2, of.s, out=charm)
+    charm *= _MINUS_HALF
+    charm -= log_discount
+    charm *= by_s
+    charm *= by_day

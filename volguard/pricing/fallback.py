@@ -1,10 +1,16 @@
 """Which smile draws each expiry of the surface: the first of these that holds.
 
-SABR      its own fit, converged, within FitLimits.near_error_max_pt near the forward, and no butterfly there
-SVI       the same of the SVI fit
+SABR      its own fit, where it is admissible and its near error within `sabr_preferred_pt` of SVI's
+SVI       its own fit, where it is admissible and SABR is not, or is farther off than that
 PREVIOUS  the last good fit of the same expiry, not older than FitLimits.age_max_s, at the current forward
 QUOTED    Black volatility of the quoted strikes, linear in total variance by k = ln(K/F), and nowhere else
 NONE      nothing: nan, with the reason in Surface.reason
+
+A fit is admissible when it converged (a parameter may be on its bound), meets the quotes near the forward to
+FitLimits.near_error_max_pt and has no butterfly: SABR near the forward, SVI, whose five parameters may bend
+where no quote holds them, as far as WIDE_DEVIATIONS. SABR goes first because its three parameters leave wings
+that differ little from one snapshot to the next. An expiry drawn by SVI returns to SABR only within the
+smaller `sabr_regained_pt`, so that the model does not change with the noise of the quotes.
 """
 
 from __future__ import annotations
@@ -15,7 +21,7 @@ from typing import Final
 
 import numpy as np
 
-from volguard.model.market import BoolArray, FloatArray
+from volguard.model.market import BoolArray, FloatArray, IntArray
 from volguard.pricing.sabr import SabrFits, calibrate_sabr
 from volguard.pricing.slices import (
     PARAMETERS_MAX,
@@ -25,23 +31,27 @@ from volguard.pricing.slices import (
     has_axis,
     near_butterfly,
 )
-from volguard.pricing.smile import FitStatus, Smiles
+from volguard.pricing.smile import NEAR_DEVIATIONS, FitStatus, Smiles
 from volguard.pricing.surface import Surface
 from volguard.pricing.svi import SviFits, calibrate_svi
 
 QUOTED_STRIKES_MIN: Final = 2
 BUTTERFLY_TOLERANCE: Final = 1e-6  # of g, by differences
+WIDE_DEVIATIONS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitLimits:
     """When a fit counts, how long it may stand in for a new one, when that is due, and beta of SABR.
 
-    `near_error_max_pt`: root mean square within 1.5 standard deviations, volatility points.
-    `refit_move_share`: of the level.
+    Errors are root mean squares within 1.5 standard deviations, in volatility points: `near_error_max_pt` of
+    any fit; SABR is kept where its error is above SVI's by no more than `sabr_preferred_pt`, and taken again
+    by `sabr_regained_pt`. `refit_move_share`: of the level.
     """
 
     near_error_max_pt: float
+    sabr_preferred_pt: float
+    sabr_regained_pt: float
     age_max_s: float
     refit_every_s: float
     refit_move_share: float
@@ -53,6 +63,11 @@ class FitLimits:
                 raise ValueError(f"{name} was {getattr(self, name)}, must not be below 0")
         if self.beta > 1.0:
             raise ValueError(f"beta was {self.beta}, must be within 0 .. 1")
+        if self.sabr_regained_pt > self.sabr_preferred_pt:
+            raise ValueError(
+                f"sabr_regained_pt was {self.sabr_regained_pt}, sabr_preferred_pt {self.sabr_preferred_pt}, "
+                "must not be above it"
+            )
 
 
 def build_surface(
@@ -72,9 +87,10 @@ def build_surface(
     if len(expiries) != len(smiles):
         raise ValueError(f"expiries were {len(expiries)}, smiles {len(smiles)}, must be equal")
     sabr, svi = calibrate_sabr(smiles, beta=limits.beta), calibrate_svi(smiles)
-    slices = _own(smiles, sabr, svi, ts, limits)
+    at = _positions(expiries, previous)
+    slices = _own(smiles, sabr, svi, ts, limits, was_svi=_drawn_by_svi(at, previous))
     if previous is not None:
-        slices = _with_previous(slices, expiries, smiles, previous, ts, limits)
+        slices = _with_previous(slices, at, smiles, previous, ts, limits)
     slices = _with_quoted(slices, smiles)
     return Surface(
         ts=ts,
@@ -121,42 +137,64 @@ def is_due(surface: Surface, *, ts: datetime, level: float, limits: FitLimits) -
     return not abs(level / surface.level - 1.0) < limits.refit_move_share
 
 
-def _own(smiles: Smiles, sabr: SabrFits, svi: SviFits, ts: datetime, limits: FitLimits) -> Slices:
-    first = _fitted(SmileSource.SABR, (sabr.alpha, sabr.rho, sabr.nu), sabr, ts, limits.beta)
-    second = _fitted(SmileSource.SVI, (svi.a, svi.b, svi.rho, svi.m, svi.s), svi, ts, limits.beta)
-    use_first, use_second = (
-        _is_good(of, fits, smiles, limits) for of, fits in ((first, sabr), (second, svi))
+def fit_butterfly(fits: SabrFits | SviFits, smiles: Smiles) -> FloatArray:
+    """Smallest g of Durrleman's condition over the range that admits the fit, shape (n,); nan without one."""
+    model, columns, beta, deviations = (
+        (SmileSource.SABR, (fits.alpha, fits.rho, fits.nu), fits.beta, NEAR_DEVIATIONS)
+        if isinstance(fits, SabrFits)
+        else (SmileSource.SVI, (fits.a, fits.b, fits.rho, fits.m, fits.s), 1.0, WIDE_DEVIATIONS)
     )
-    return _kept(_chosen(use_first, first, second), use_first | use_second)
+    return near_butterfly(_fitted(model, columns, None, beta), smiles, deviations=deviations)
 
 
-def _fitted(
-    model: SmileSource, columns: tuple[FloatArray, ...], fits: SabrFits | SviFits, ts: datetime, beta: float
+def _own(
+    smiles: Smiles, sabr: SabrFits, svi: SviFits, ts: datetime, limits: FitLimits, *, was_svi: BoolArray
 ) -> Slices:
-    count = len(fits.status)
+    first = _fitted(SmileSource.SABR, (sabr.alpha, sabr.rho, sabr.nu), ts, limits.beta)
+    second = _fitted(SmileSource.SVI, (svi.a, svi.b, svi.rho, svi.m, svi.s), ts, limits.beta)
+    can_first, can_second = (_is_admissible(fits, smiles, limits) for fits in (sabr, svi))
+    slack = np.where(was_svi, limits.sabr_regained_pt, limits.sabr_preferred_pt)
+    is_farther = sabr.error.near_rms_pt - svi.error.near_rms_pt > slack
+    use_first = can_first & ~(can_second & is_farther)
+    return _kept(_chosen(use_first, first, second), can_first | can_second)
+
+
+def _fitted(model: SmileSource, columns: tuple[FloatArray, ...], ts: datetime | None, beta: float) -> Slices:
+    count = len(columns[0])
     parameters = np.full((count, PARAMETERS_MAX), np.nan)
     parameters[:, : len(columns)] = np.stack(columns, axis=1)
     kind = np.full(count, model, dtype=np.uint8)
     return Slices(source=kind, model=kind, parameters=parameters, beta=beta, fitted_ts=(ts,) * count)
 
 
-def _is_good(slices: Slices, fits: SabrFits | SviFits, smiles: Smiles, limits: FitLimits) -> BoolArray:
+def _is_admissible(fits: SabrFits | SviFits, smiles: Smiles, limits: FitLimits) -> BoolArray:
     close = (fits.status <= FitStatus.AT_BOUND) & (fits.error.near_rms_pt <= limits.near_error_max_pt)
-    return np.asarray(close & (near_butterfly(slices, smiles) >= -BUTTERFLY_TOLERANCE))
+    return np.asarray(close & (fit_butterfly(fits, smiles) >= -BUTTERFLY_TOLERANCE))
+
+
+def _positions(expiries: tuple[date, ...], previous: Surface | None) -> IntArray:
+    # Where each expiry stood in the previous surface, -1 where it did not.
+    was = {} if previous is None else {expiry: i for i, expiry in enumerate(previous.expiries)}
+    return np.array([was.get(expiry, -1) for expiry in expiries], dtype=np.int64)
+
+
+def _drawn_by_svi(at: IntArray, previous: Surface | None) -> BoolArray:
+    if previous is None or not previous.expiries:
+        return np.zeros(len(at), dtype=np.bool_)
+    return np.asarray((at >= 0) & (previous.slices.model[at] == SmileSource.SVI))
 
 
 def _with_previous(
     slices: Slices,
-    expiries: tuple[date, ...],
+    at: IntArray,
     smiles: Smiles,
     previous: Surface,
     ts: datetime,
     limits: FitLimits,
 ) -> Slices:
-    old, was = previous.slices, {expiry: i for i, expiry in enumerate(previous.expiries)}
-    if not was or old.beta != slices.beta:
+    old = previous.slices
+    if not previous.expiries or old.beta != slices.beta:
         return slices
-    at = np.array([was.get(expiry, -1) for expiry in expiries], dtype=np.int64)
     brought = Slices(
         source=np.full(len(at), SmileSource.PREVIOUS, dtype=np.uint8),
         model=old.model[at],

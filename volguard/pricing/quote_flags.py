@@ -87,7 +87,8 @@ class StrikeGrid:
         both = linked[:-1] & linked[1:]
         left, middle, right = order[:-2][both], order[1:-1][both], order[2:][both]
         strike = self.listing.strike
-        weight = (strike[right] - strike[middle]) / (strike[right] - strike[left])
+        with np.errstate(all="ignore"):  # a strike listed twice has no weight: nan, which flags nothing
+            weight = (strike[right] - strike[middle]) / (strike[right] - strike[left])
         return left, middle, right, weight
 
 
@@ -112,11 +113,27 @@ def flag_quotes(
     tick: float,
     settings: FlagSettings,
 ) -> FlagArray:
-    """The flags of every row, shape (rows,), uint16. `previous_mid` None: no jump can be told."""
+    """The flags of every row, shape (rows,), uint16; no quote raises.
+
+    A side that is nan, infinite or not above zero is absent. `previous_mid` None: no jump can be told.
+    """
+    with np.errstate(all="ignore"):
+        return _flags_of(grid, rows, previous_mid, quote_age_s, cadence_s, tick, settings)
+
+
+def _flags_of(
+    grid: StrikeGrid,
+    rows: PricedRows,
+    previous_mid: FloatArray | None,
+    quote_age_s: FloatArray | None,
+    cadence_s: float,
+    tick: float,
+    settings: FlagSettings,
+) -> FlagArray:
     flags = np.zeros(len(grid.listing), dtype=np.uint16)
     spread = rows.ask - rows.bid
-    _set(flags, np.isnan(rows.bid), QuoteFlag.NO_BID)
-    _set(flags, np.isnan(rows.ask), QuoteFlag.NO_ASK)
+    _set(flags, ~((rows.bid > 0.0) & (rows.bid < np.inf)), QuoteFlag.NO_BID)
+    _set(flags, ~((rows.ask > 0.0) & (rows.ask < np.inf)), QuoteFlag.NO_ASK)
     _set(flags, spread < 0, QuoteFlag.CROSSED)
     wide = np.maximum(settings.wide_spread_share * rows.mid, settings.wide_spread_ticks * tick)
     _set(flags, spread > wide + 1e-9, QuoteFlag.WIDE)

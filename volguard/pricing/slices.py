@@ -16,7 +16,7 @@ from volguard.pricing.sabr import sabr_sigma
 from volguard.pricing.smile import NEAR_DEVIATIONS, FitStatus, Smiles
 from volguard.pricing.svi import svi_total_variance
 
-NEAR_GRID_POINTS: Final = 301  # steps of a hundredth of a standard deviation
+GRID_POINTS_PER_DEVIATION: Final = 100
 CALENDAR_GRID_POINTS: Final = 31
 PARAMETERS_MAX: Final = 5
 
@@ -67,12 +67,13 @@ def slice_variance(slices: Slices, smiles: Smiles, expiry: IntArray, k: FloatArr
     return result
 
 
-def near_butterfly(slices: Slices, smiles: Smiles) -> FloatArray:
-    """Smallest g of Durrleman's condition within NEAR_DEVIATIONS of the forward, (n,); nan without a fit."""
+def near_butterfly(slices: Slices, smiles: Smiles, *, deviations: float = NEAR_DEVIATIONS) -> FloatArray:
+    """Smallest g of Durrleman's condition within `deviations` of the forward, (n,); nan without a fit."""
     rows = np.flatnonzero(slices.model != SmileSource.NONE)
     least = np.full(len(smiles), np.nan)
     if len(rows):
-        k = _near_grid(slices, smiles, rows, NEAR_GRID_POINTS)
+        points = 1 + 2 * round(deviations * GRID_POINTS_PER_DEVIATION)
+        k = _near_grid(slices, smiles, rows, points, deviations)
         least[rows] = durrleman_of_grid(k, slice_variance(slices, smiles, rows[:, None], k)).min(axis=1)
     return least
 
@@ -93,9 +94,11 @@ def has_axis(smiles: Smiles) -> BoolArray:
     return np.asarray((status != FitStatus.NO_FORWARD) & (status != FitStatus.NO_TIME))
 
 
-def _near_grid(slices: Slices, smiles: Smiles, rows: IntArray, points: int) -> FloatArray:
+def _near_grid(
+    slices: Slices, smiles: Smiles, rows: IntArray, points: int, deviations: float = NEAR_DEVIATIONS
+) -> FloatArray:
     deviation = np.sqrt(slice_variance(slices, smiles, rows, np.zeros(len(rows))))
-    return np.asarray(deviation[:, None] * np.linspace(-NEAR_DEVIATIONS, NEAR_DEVIATIONS, points))
+    return np.asarray(deviation[:, None] * np.linspace(-deviations, deviations, points))
 
 
 def _sabr_variance(slices: Slices, smiles: Smiles, expiry: IntArray, k: FloatArray) -> FloatArray:
