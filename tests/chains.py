@@ -30,6 +30,7 @@ from volguard.nse.rules import Rules, make_rules
 from volguard.pricing.black76 import price
 from volguard.pricing.quote_flags import FlagSettings
 from volguard.strategy.policy import BucketPolicy, Policy
+from volguard.volatility.event_calendar import EventTables
 from volguard.volatility.iv_rv import IvRvSettings
 from volguard.volatility.models import ModelSettings
 
@@ -60,6 +61,11 @@ def shipped_rules() -> Rules:
         msgspec.convert(_toml("contracts.toml"), ContractTables),
         msgspec.convert(_toml("charges.toml"), ChargeTables),
     )
+
+
+def shipped_events() -> EventTables:
+    """events.toml as shipped."""
+    return msgspec.convert(_toml("events.toml"), EventTables)
 
 
 def shipped_policy() -> Policy:

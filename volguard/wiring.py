@@ -196,7 +196,8 @@ def platform_text() -> str:
     )
 
 
-def _replayed(path: Path, history: Path | None, settings: Settings, root: Root, rules: Rules) -> Source:
+def open_recording(path: Path, settings: Settings, rules: Rules) -> ReplayMarket:
+    """A recorded day. Raises DataError on a bad file or one of another underlying than is traded."""
     underlying = Underlying(settings.market.underlying)
     market = ReplayMarket(
         path, lot_size=lambda day, expiry: rules.contracts.lot_size(underlying, day, expiry)
@@ -204,6 +205,11 @@ def _replayed(path: Path, history: Path | None, settings: Settings, root: Root, 
     if market.info.underlying != underlying:
         hint = f"--set market.underlying={market.info.underlying}"
         raise DataError(f"{path} holds {market.info.underlying}, the settings trade {underlying}", hint=hint)
+    return market
+
+
+def _replayed(path: Path, history: Path | None, settings: Settings, root: Root, rules: Rules) -> Source:
+    market = open_recording(path, settings, rules)
     _opening_time(rules, market.info.trading_date)
     folder = history or root.resolve(settings.history.folder)
     # A folder that was named must be there; the default one may be missing, which means no forecast.

@@ -15,7 +15,8 @@ from volguard.cli.app import app
 COMMANDS = {
     *("run", "shadow", "status", "why"),
     *("journal show", "journal verify", "journal replay", "journal export"),
-    *("chain show", "chain smile", "chain surface", "chain metrics", "vol"),
+    *("chain show", "chain smile", "chain surface", "chain metrics", "chain history"),
+    *("vol", "payoff"),
     *("data inspect", "config show"),
 }
 README = PROJECT / "README.md"

@@ -234,6 +234,15 @@ def test_outcomes_above_a_point_leave_out_the_point_itself() -> None:
     assert [level for _, level in found] == pytest.approx([230.0, 210.0, 210.0, 0.0, 0.0])
 
 
+def test_the_height_of_a_density_integrates_to_one_and_ends_with_its_grid() -> None:
+    density = forecast_density(FORWARD, 0.12**2 * 7 / 365, 5.0)
+    levels = np.arange(15_000.0, 40_000.0, 1.0)
+    height = density.per_point(levels)
+    assert float(height.sum()) == pytest.approx(1.0, abs=1e-3)
+    assert float(height @ levels) == pytest.approx(FORWARD, abs=1.0)
+    assert density.per_point(np.array([1.0, 90_000.0])).tolist() == [0.0, 0.0]
+
+
 def test_fatter_tails_make_the_far_wings_dearer_at_the_same_variance() -> None:
     variance = 0.12**2 * 7 / 365
     far = (bought(put(23_300)),)

@@ -90,7 +90,25 @@ def test_any_payoff_is_valued_under_q_and_under_p() -> None:
     assert math.sqrt(squared.expected_points / YEARS) == pytest.approx(0.13, abs=1e-3)
     sure = value_under(lambda levels: levels - FORWARD, q)
     below = float(cdf(-0.5 * 0.13 * math.sqrt(YEARS)))
-    assert sure.probability_of_profit == pytest.approx(below, abs=5e-3)
+    assert sure.probability_of_profit == pytest.approx(below, abs=2e-5)
+
+
+@pytest.mark.parametrize("strike", [23_777.0, 24_444.4, 24_999.0, 25_321.0])
+def test_a_breakeven_between_two_levels_cuts_the_probability_there(strike: float) -> None:
+    density = smile_density(flat, FORWARD, YEARS).density
+    assert density is not None
+    d2 = math.log(FORWARD / strike) / (0.13 * math.sqrt(YEARS)) - 0.5 * 0.13 * math.sqrt(YEARS)
+    above = value_under(lambda levels: levels - strike, density).probability_of_profit
+    below = value_under(lambda levels: strike - levels, density).probability_of_profit
+    assert above == pytest.approx(float(cdf(d2)), abs=2e-5)
+    assert above + below == pytest.approx(1.0, abs=1e-12)
+
+
+def test_a_payoff_of_nothing_is_no_profit() -> None:
+    density = smile_density(flat, FORWARD, YEARS).density
+    assert density is not None
+    assert value_under(np.zeros_like, density).probability_of_profit == 0.0
+    assert value_under(np.ones_like, density).probability_of_profit == pytest.approx(1.0, abs=1e-12)
 
 
 def test_butterfly_arbitrage_beyond_noise_has_no_density() -> None:

@@ -81,7 +81,8 @@ def test_rank_percentile_premium_and_regime_of_the_real_day() -> None:
     assert premium["spread"] == pytest.approx(premium["implied"] - premium["forecast"], abs=1e-8)
     regime = document["regime"]
     assert regime["regime"] == "LOW_VOL"
-    assert "EVENT_CRUSH: no event_passed" in regime["missing"]
+    assert regime["figures"]["event_passed"] is False  # none is listed on that Friday
+    assert [said.partition(":")[0] for said in regime["missing"]] == ["VIX_SPIKE", "GAMMA_PIN"]
     assert sum(regime["transitions"]["odds"].values()) == pytest.approx(1.0, abs=1e-6)
     assert "NaN" not in json.dumps(document)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from volguard.volatility.events import Event, EventClass, EventKind, has_passed, score_events
+from volguard.volatility.events import Event, EventClass, EventKind, score_events
 
 TODAY = date(2026, 1, 30)
 K = EventKind
@@ -63,11 +63,6 @@ def test_events_past_or_beyond_the_horizon_do_not_count() -> None:
 def test_a_horizon_before_today_is_refused() -> None:
     with pytest.raises(ValueError, match="before today"):
         score_events([], TODAY, TODAY - timedelta(days=1))
-
-
-def test_a_crush_asks_for_a_class_a_or_b_event_that_has_passed() -> None:
-    assert has_passed([ahead(-1, K.RBI)], TODAY - timedelta(days=1), TODAY)
-    assert not has_passed([ahead(-1, K.DATA), ahead(1, K.BUDGET)], TODAY - timedelta(days=1), TODAY)
 
 
 @settings(derandomize=True, max_examples=60, deadline=None)

@@ -155,7 +155,7 @@ def test_settings_out_of_order_are_refused() -> None:
 
 
 def test_fourteen_years_have_a_regime_every_session_and_known_crises_are_high_or_rising() -> None:
-    days = regime_history(daily("NIFTY"), daily("INDIA_VIX"), SETTINGS)
+    days = regime_history(daily("NIFTY"), daily("INDIA_VIX"), SETTINGS, {})
     by_day = {entry.day: entry for entry in days}
     assert len(days) > 3400
     assert {entry.regime for entry in days} == set(M) - {M.VIX_SPIKE, M.GAMMA_PIN, M.EVENT_CRUSH}
@@ -168,7 +168,7 @@ def test_fourteen_years_have_a_regime_every_session_and_known_crises_are_high_or
 
 def test_an_event_day_whose_volatility_collapsed_is_a_crush() -> None:
     result = date(2024, 6, 5)  # the day after the count of votes
-    days = regime_history(daily("NIFTY"), daily("INDIA_VIX"), SETTINGS, frozenset({result}))
+    days = regime_history(daily("NIFTY"), daily("INDIA_VIX"), SETTINGS, {result: True})
     entry = next(entry for entry in days if entry.day == result)
     assert entry.figures.event_passed is True
     assert entry.figures.iv_change_1_session is not None and entry.figures.iv_change_1_session < -0.15
@@ -181,7 +181,7 @@ def test_odds_are_shares_of_what_followed_and_sum_to_one() -> None:
     assert after == pytest.approx({M.NEUTRAL: 2 / 3, M.TREND: 1 / 3})
     assert odds.expected_sessions(M.NEUTRAL) == pytest.approx(3.0)
     real = transition_odds(
-        [entry.regime for entry in regime_history(daily("NIFTY"), daily("INDIA_VIX"), SETTINGS)]
+        [entry.regime for entry in regime_history(daily("NIFTY"), daily("INDIA_VIX"), SETTINGS, {})]
     )
     for regime in M:
         row = real.odds(regime)
@@ -197,8 +197,8 @@ def test_a_regime_seldom_seen_has_no_odds_and_a_gap_in_the_days_breaks_the_chain
 
 
 def test_history_without_bars_is_empty_and_closes_alone_say_nothing_of_the_trend() -> None:
-    assert regime_history((), daily("INDIA_VIX"), SETTINGS) == ()
+    assert regime_history((), daily("INDIA_VIX"), SETTINGS, {}) == ()
     closes = tuple(
         DailyBar(day=bar.day, open=None, high=None, low=None, close=bar.close) for bar in daily("NIFTY")
     )
-    assert regime_history(closes, daily("INDIA_VIX"), SETTINGS) == ()
+    assert regime_history(closes, daily("INDIA_VIX"), SETTINGS, {}) == ()

@@ -8,7 +8,7 @@ from typing import Any, Final
 import typer
 
 from volguard import __version__
-from volguard.cli import chain, config, data, journal, run, status, vol, why
+from volguard.cli import chain, config, data, journal, payoff, run, status, vol, why
 from volguard.cli.options import error_text
 from volguard.model.errors import UsageError, VolguardError
 
@@ -30,6 +30,7 @@ app.command("why")(why.why)
 app.add_typer(journal.app, name="journal")
 app.add_typer(chain.app, name="chain")
 app.command("vol")(vol.vol)
+app.command("payoff")(payoff.payoff)
 app.add_typer(data.app, name="data")
 app.add_typer(config.app, name="config")
 

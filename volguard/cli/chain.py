@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,8 @@ from volguard.cli.options import (
 from volguard.model.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from volguard.config.settings import Settings
     from volguard.measure.market_view import MarketView
 
@@ -47,8 +49,12 @@ ChainJournalOption = Annotated[
     Path | None, typer.Option("--journal", help="Read the chain from this journal.", show_default=False)
 ]
 PngOption = Annotated[
-    Path | None, typer.Option("--png", help="Write the chart to this file as well.", show_default=False)
+    Path | None, typer.Option("--png", help="Write the charts to this file as well.", show_default=False)
 ]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", help="Write a page with the charts as well.", show_default=False)
+]
+SPOKEN_S = 1.0  # between two words on progress
 
 
 @app.callback()
@@ -90,6 +96,7 @@ def smile(
     at: AtOption = None,
     journal: ChainJournalOption = None,
     png: PngOption = None,
+    html: HtmlOption = None,
     overrides: SetOption = None,
     preset: PresetOption = None,
     as_json: JsonOption = False,
@@ -103,10 +110,9 @@ def smile(
 
     view, settings = _viewed(replay, at, journal, overrides, preset, root)
     document = smile_document(view, expiry.date() if expiry is not None else None, settings)
-    if png is not None:
-        from volguard.report.smile_charts import smile_png
+    from volguard.report.smile_charts import smile_page, smile_png
 
-        _write_png(png, smile_png(document))
+    _write_charts(document, png, smile_png, html, smile_page)
     if as_json:
         print_json(document)
         return
@@ -121,6 +127,7 @@ def surface(
     at: AtOption = None,
     journal: ChainJournalOption = None,
     png: PngOption = None,
+    html: HtmlOption = None,
     overrides: SetOption = None,
     preset: PresetOption = None,
     as_json: JsonOption = False,
@@ -130,13 +137,16 @@ def surface(
 
     Example: volguard chain surface --replay day.parquet --at 11:15 --png surface.png
     """
+    from volguard.operations.surface_session import surface_at
     from volguard.operations.surface_view import surface_document
 
-    document = surface_document(*_viewed(replay, at, journal, overrides, preset, root))
-    if png is not None:
-        from volguard.report.smile_charts import surface_png
+    view, settings = _viewed(replay, at, journal, overrides, preset, root)
+    # Of a recorded day the surface is the one that a session would have had by then.
+    surface = surface_at(replay, view, settings) if replay is not None else None
+    document = surface_document(view, settings, surface)
+    from volguard.report.smile_charts import surface_page, surface_png
 
-        _write_png(png, surface_png(document))
+    _write_charts(document, png, surface_png, html, surface_page)
     if as_json:
         print_json(document)
         return
@@ -151,6 +161,8 @@ def metrics(
     expiry: EachExpiryOption = None,
     at: AtOption = None,
     journal: ChainJournalOption = None,
+    png: PngOption = None,
+    html: HtmlOption = None,
     overrides: SetOption = None,
     preset: PresetOption = None,
     as_json: JsonOption = False,
@@ -164,12 +176,54 @@ def metrics(
 
     view, settings = _viewed(replay, at, journal, overrides, preset, root)
     document = metrics_document(view, expiry.date() if expiry is not None else None, settings)
+    from volguard.report.metrics_charts import metrics_page, metrics_png
+
+    _write_charts(document, png, metrics_png, html, metrics_page)
     if as_json:
         print_json(document)
         return
     from volguard.report.smile_tables import metrics_table
 
     print_table(metrics_table(document))
+
+
+@app.command("history")
+def history(
+    replay: Annotated[
+        list[Path],
+        typer.Option("--replay", help="A recorded day; may be repeated, in any order.", show_default=False),
+    ],
+    every: Annotated[int, typer.Option("--every", min=1, help="Minutes from one row to the next.")] = 15,
+    expiry: Annotated[
+        datetime | None,
+        typer.Option(
+            "--expiry", formats=["%Y-%m-%d"], help="Expiry; else each day's nearest.", show_default=False
+        ),
+    ] = None,
+    png: PngOption = None,
+    html: HtmlOption = None,
+    overrides: SetOption = None,
+    preset: PresetOption = None,
+    as_json: JsonOption = False,
+    root: RootOption = None,
+) -> None:
+    """Print how volatility, skew, straddle, term structure and VIX moved through recorded days.
+
+    Example: volguard chain history --replay day.parquet --every 15 --html history.html
+    """
+    from volguard.operations.chain_history import history_document
+    from volguard.report.chain_history_charts import history_page, history_png
+
+    settings = settings_of(root_of(root), overrides, preset).settings
+    day = expiry.date() if expiry is not None else None
+    document = history_document(replay, every_min=every, expiry=day, settings=settings, tell=_now_and_then())
+    _write_charts(document, png, history_png, html, history_page)
+    if as_json:
+        print_json(document)
+        return
+    from volguard.report.chain_history_tables import history_table
+
+    print_table(history_table(document))
 
 
 def _viewed(
@@ -188,9 +242,40 @@ def _viewed(
     return view, settings
 
 
-def _write_png(path: Path, picture: bytes) -> None:
+def _write_charts(
+    document: dict[str, Any],
+    png: Path | None,
+    picture: Callable[[dict[str, Any]], bytes],
+    html: Path | None,
+    page: Callable[[dict[str, Any]], str],
+) -> None:
+    if png is not None:
+        _write("--png", png, picture(document))
+    if html is not None:
+        _write("--html", html, page(document).encode())
+
+
+def _write(option: str, path: Path, content: bytes) -> None:
     try:
-        path.write_bytes(picture)
+        path.write_bytes(content)
     except OSError as error:
-        raise UsageError(f"--png {path}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{option} {path}: cannot be written: {error.strerror}") from error
     say(f"chart in {path}")
+
+
+def _now_and_then() -> Callable[[str], None]:
+    from threading import Event
+
+    from volguard.adapters.clock import SystemClock
+
+    clock = SystemClock(Event())
+    spoken = clock.monotonic_s()
+
+    def tell(text: str) -> None:
+        nonlocal spoken
+        now = clock.monotonic_s()
+        if now - spoken >= SPOKEN_S:
+            spoken = now
+            say(text)
+
+    return tell

@@ -20,6 +20,7 @@ from volguard.pricing.fallback import FitLimits
 from volguard.pricing.quote_flags import FlagSettings
 from volguard.risk.limits import BucketLimits, Limits
 from volguard.strategy.policy import BucketPolicy, Policy
+from volguard.volatility.event_calendar import EventTables
 from volguard.volatility.iv_rv import IvRvSettings
 from volguard.volatility.models import ModelSettings
 from volguard.volatility.regimes import RegimeSettings
@@ -115,6 +116,7 @@ class Settings:
     contracts: ContractTables
     charges: ChargeTables
     calendar: CalendarTables
+    events: EventTables
 
     def __post_init__(self) -> None:
         known = {bucket.value.lower() for bucket in Bucket}
@@ -171,4 +173,5 @@ SECTIONS: Final = (
     Section(name="contracts", file="contracts.toml"),
     Section(name="charges", file="charges.toml"),
     Section(name="calendar", file="calendar.toml"),
+    Section(name="events", file="events.toml"),
 )

@@ -11,17 +11,15 @@ from volguard.adapters.journal_codec import SNAPSHOT_KIND
 from volguard.adapters.journal_files import newest_journal
 from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.recovery import beginning_of
-from volguard.adapters.replay import ReplayMarket
 from volguard.config.loader import restore
 from volguard.config.roots import Root
 from volguard.config.settings import Settings
 from volguard.measure.market_view import MarketView, at_the_money, view_market
 from volguard.model.errors import UsageError
-from volguard.model.instrument import Underlying
 from volguard.model.market import ChainSnapshot
 from volguard.model.units import figure
 from volguard.pricing.quote_flags import QuoteFlag
-from volguard.wiring import rules_of
+from volguard.wiring import open_recording, rules_of
 
 SCHEMA: Final = "volguard.chain/1"
 GREEKS: Final = ("delta", "gamma", "vega_per_pt", "theta_per_day")
@@ -30,10 +28,7 @@ GREEKS: Final = ("delta", "gamma", "vega_per_pt", "theta_per_day")
 def from_file(path: Path, at: str | None, settings: Settings) -> MarketView:
     """The last snapshot of a file up to a time of day, priced. Raises DataError, UsageError."""
     rules = rules_of(settings)
-    underlying = Underlying(settings.market.underlying)
-    market = ReplayMarket(
-        path, lot_size=lambda day, expiry: rules.contracts.lot_size(underlying, day, expiry)
-    )
+    market = open_recording(path, settings, rules)
     until = _clock(at)
     chosen: ChainSnapshot | None = None
     for snapshot in market.snapshots():

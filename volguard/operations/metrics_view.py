@@ -81,14 +81,30 @@ def _expiry(view: MarketView, expiry: date, spot: float) -> dict[str, Any]:
         "gamma_exposure_inr_per_pct": known(metrics.gamma_exposure_inr_per_pct),
         "gamma_gross_inr_per_pct": known(metrics.gamma_gross_inr_per_pct),
         "skew": {name: known(getattr(lean, name)) for name in SKEW_FIELDS},
+        "interest": _interest(view, rows),
         "missing": [*metrics.missing, *lean.missing],
     }
 
 
+def _interest(view: MarketView, rows: slice) -> list[dict[str, Any]]:
+    # Units by strike; None where that side is not listed.
+    strike, is_call = view.listing.strike[rows], view.listing.is_call[rows]
+    oi, strikes = view.snapshot.oi[rows].astype(np.float64), np.unique(strike)
+    sides = (by_strike(strikes, strike, oi, mine) for mine in (is_call, ~is_call))
+    columns = zip(strikes.tolist(), *sides, strict=True)
+    return [{"strike": at, "call_oi": known(call), "put_oi": known(put)} for at, call, put in columns]
+
+
 def _term(view: MarketView) -> dict[str, Any]:
     levels = [at_the_money(view, expiry) for expiry in view.listing.expiries]
-    term = term_structure(view.years, np.array([math.nan if at is None else at.sigma for at in levels]))
+    sigma = [None if at is None else at.sigma for at in levels]
+    term = term_structure(view.years, np.array(sigma, dtype=np.float64))  # None becomes nan
+    listed = zip(view.listing.expiries, view.years, sigma, strict=True)
     return {
+        "expiries": [
+            {"expiry": expiry.isoformat(), "days": known(years * 365.0), "iv": known(iv)}
+            for expiry, years, iv in listed
+        ],
         "points": [
             {"days": point.days, "iv": known(point.volatility), "reason": point.reason}
             for point in term.points

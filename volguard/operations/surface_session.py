@@ -6,14 +6,12 @@ import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from volguard.adapters.replay import ReplayMarket
 from volguard.config.settings import Settings
 from volguard.measure.market_view import MarketView, reference_level, view_market
-from volguard.model.instrument import Underlying
 from volguard.operations.smile_view import smiles_of, surface_of
 from volguard.pricing.fallback import carry_surface, is_due
 from volguard.pricing.surface import Surface
-from volguard.wiring import rules_of
+from volguard.wiring import open_recording, rules_of
 
 
 def surface_at(path: Path, view: MarketView, settings: Settings) -> Surface:
@@ -41,10 +39,8 @@ def surface_along(views: Iterable[MarketView], settings: Settings) -> Surface:
 
 
 def _views(path: Path, last: MarketView, settings: Settings) -> Iterator[MarketView]:
-    rules, underlying = rules_of(settings), Underlying(settings.market.underlying)
-    market = ReplayMarket(
-        path, lot_size=lambda day, expiry: rules.contracts.lot_size(underlying, day, expiry)
-    )
+    rules = rules_of(settings)
+    market = open_recording(path, settings, rules)
     view: MarketView | None = None
     for snapshot in market.snapshots():
         if snapshot.ts > last.ts:

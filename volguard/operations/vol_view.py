@@ -15,6 +15,8 @@ from volguard.config.settings import Settings
 from volguard.model.errors import DataError, UsageError
 from volguard.model.market import DailyBar
 from volguard.operations.smile_view import known
+from volguard.operations.vol_events import events_document
+from volguard.volatility.event_calendar import crush_days
 from volguard.volatility.forecast import month_forecasts
 from volguard.volatility.models import FittedSet, Model, fit_models, forecast_over
 from volguard.volatility.premium import variance_premium
@@ -29,6 +31,7 @@ from volguard.volatility.realized import (
 )
 from volguard.volatility.regime_history import (
     RANK_SESSIONS,
+    RegimeDay,
     TransitionOdds,
     regime_history,
     transition_odds,
@@ -56,14 +59,22 @@ class DailyHistory:
 
 def read_history(folder: Path, settings: Settings, until: date | None) -> DailyHistory:
     """Bars up to and with `until` (None: all). Raises DataError without an index, UsageError before it."""
-    name = settings.market.underlying
+    before = date.max if until is None else until + timedelta(days=1)
+    return _read(folder, settings.market.underlying, before, f"--date was {until}")
+
+
+def history_before(folder: Path, settings: Settings, day: date) -> DailyHistory:
+    """Bars strictly before a recorded day. Raises DataError without an index, UsageError before it."""
+    return _read(folder, settings.market.underlying, day, f"the recorded day was {day}")
+
+
+def _read(folder: Path, name: str, before: date, asked: str) -> DailyHistory:
     if not folder.is_dir():
         raise DataError(
             f"{folder}: no such folder of daily history",
             hint=f"put {name.lower()}_daily.csv, .csv.gz or .parquet there, or give --history DIR",
         )
     history = FileHistory(folder)
-    before = date.max if until is None else until + timedelta(days=1)
     index = history.daily(name, before)
     if not index:
         every = history.daily(name, date.max)
@@ -72,7 +83,7 @@ def read_history(folder: Path, settings: Settings, until: date | None) -> DailyH
                 f"{folder}: no daily history of {name}",
                 hint=f"put {name.lower()}_daily.csv, .csv.gz or .parquet there, or give --history DIR",
             )
-        raise UsageError(f"--date was {until}, the history of {name} begins on {every[0].day}")
+        raise UsageError(f"{asked}, the history of {name} begins on {every[0].day}")
     return DailyHistory(origin=history.origin, name=name, index=index, vix=history.daily(INDIA_VIX, before))
 
 
@@ -107,6 +118,8 @@ def vol_document(history: DailyHistory, settings: Settings) -> dict[str, Any]:
         "premium": _premium(history, fitted),
         "signal": _signal(history, settings),
         "regime": _regime(history, settings),
+        "events": events_document(history.index[-1].day, settings),
+        "chain": None,  # of a recorded day alone
     }
 
 
@@ -182,8 +195,14 @@ def _signal(history: DailyHistory, settings: Settings) -> dict[str, Any]:
     }
 
 
+def regimes_of(history: DailyHistory, settings: Settings) -> tuple[RegimeDay, ...]:
+    """The regime after each session that has an India VIX, events of their table counted; ascending."""
+    events = crush_days(settings.events, [bar.day for bar in history.vix])
+    return regime_history(history.index, history.vix, settings.regimes, events)
+
+
 def _regime(history: DailyHistory, settings: Settings) -> dict[str, Any]:
-    days = regime_history(history.index, history.vix, settings.regimes)
+    days = regimes_of(history, settings)
     if not days or days[-1].day != history.index[-1].day:
         return {"regime": None, "missing": [_no_vix(history)]}
     last = days[-1]

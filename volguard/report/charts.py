@@ -5,10 +5,8 @@ The same figures give the same bytes. Horizontal axes are minutes since midnight
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,15 +14,16 @@ import numpy as np
 from volguard.model.market import FloatArray
 from volguard.model.units import seconds_between
 from volguard.report.day import DayReport
-from volguard.report.theme import ink, with_variables
+from volguard.report.drawing import Colour, as_svg, dress, whole
+from volguard.report.theme import ink
 from volguard.report.trade_result import Payoff
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WIDTH_PT: Final = 520.0
 HEIGHT_PT: Final = 214.0
-FONT_PT: Final = 11.0
 MARGINS_PT: Final = (64.0, 14.0, 26.0, 14.0)  # left, right, bottom, top: room for a phone's larger letters
 TICKS_MAX: Final = 6
 TICK_MINUTES: Final = (1, 2, 5, 10, 15, 30, 60, 120)
@@ -55,14 +54,14 @@ def pnl_chart(report: DayReport) -> str | None:
             height = np.interp(at, times[known], values[known])
             style: dict[str, Any] = {"markersize": 7.5, "markeredgewidth": 1.6, "zorder": 5, "clip_on": False}
             axes.plot(at, height, "o", color=ink(face), markeredgecolor=ink("ink"), **style)
-        _set_heights(axes, np.append(values[known], 0.0), _whole)
+        _set_heights(axes, np.append(values[known], 0.0), whole)
 
     return _time_chart(report, "Net P&L through the day", draw)
 
 
 def level_chart(report: DayReport) -> str | None:
     """The reference level through the day; None when it was never known."""
-    return _lines_chart(report, "Reference level through the day", LEVELS, scale=1.0, form=_whole)
+    return _lines_chart(report, "Reference level through the day", LEVELS, scale=1.0, form=whole)
 
 
 def volatility_chart(report: DayReport) -> str | None:
@@ -114,8 +113,8 @@ def payoff_chart(payoff: Payoff, *, level: float | None, name: str) -> str:
             axes.axvline(level, color=ink("orange"), linewidth=1.5, linestyle=(0, (4, 3)))
         axes.set_xlim(float(x[0]), float(x[-1]))
         axes.xaxis.set_major_locator(_round_steps(6, is_whole=True))
-        axes.xaxis.set_major_formatter(_whole)
-        _set_heights(axes, np.append(pnl, 0.0), _whole)
+        axes.xaxis.set_major_formatter(whole)
+        _set_heights(axes, np.append(pnl, 0.0), whole)
 
     return _drawing(name, "P&L at expiry against the index level", draw)
 
@@ -200,10 +199,10 @@ def _time_ticks(first: float, last: float) -> tuple[list[float], list[str]]:
 def _set_heights(axes: Axes, heights: FloatArray, form: Form) -> None:
     low, high = float(heights.min()), float(heights.max())
     # A flat day is a flat line: a few rupees or points, one percent point at least.
-    least = 4.0 if form is _whole else 1.0
+    least = 4.0 if form is whole else 1.0
     margin = max(0.08 * (high - low), 0.5 * (least - (high - low)))
     axes.set_ylim(low - margin, high + margin)
-    axes.yaxis.set_major_locator(_round_steps(5, is_whole=form is _whole))
+    axes.yaxis.set_major_locator(_round_steps(5, is_whole=form is whole))
     axes.yaxis.set_major_formatter(form)
 
 
@@ -214,18 +213,11 @@ def _round_steps(count: int, *, is_whole: bool) -> Any:
     return MaxNLocator(nbins=count, steps=steps, integer=is_whole)
 
 
-def _whole(value: float, _: float) -> str:
-    return f"{value:,.0f}".replace("-", "\u2212")
-
-
 def _percent(value: float, _: float) -> str:
     return f"{value:.1f} %"
 
 
 def _drawing(name: str, title: str, draw: Callable[[Axes], None]) -> str:
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
     left, right, bottom, top = MARGINS_PT
     room = (
         left / WIDTH_PT,
@@ -233,35 +225,14 @@ def _drawing(name: str, title: str, draw: Callable[[Axes], None]) -> str:
         1 - (left + right) / WIDTH_PT,
         1 - (bottom + top) / HEIGHT_PT,
     )
-    out = StringIO()
-    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": FONT_PT}
-    with rc_context(settings):
+
+    def drawn(colour: Colour) -> Figure:
+        from matplotlib.figure import Figure
+
         figure = Figure(figsize=(WIDTH_PT / 72, HEIGHT_PT / 72), dpi=72)
         axes = figure.add_axes(room)
-        _dress(axes)
+        dress(axes, colour)
         draw(axes)
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(out, format="svg", transparent=True, metadata=nothing)
-    return _inline(out.getvalue(), name, title)
+        return figure
 
-
-def _dress(axes: Axes) -> None:
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_edgecolor(ink("axis"))
-    axes.grid(axis="y", color=ink("grid"), linewidth=1.0)
-    axes.set_axisbelow(True)
-    axes.tick_params(axis="x", color=ink("axis"), labelcolor=ink("soft"), length=4)
-    axes.tick_params(axis="y", labelcolor=ink("soft"), length=0, pad=7)
-
-
-def _inline(svg: str, name: str, title: str) -> str:
-    body = svg[svg.index("<svg") :]
-    body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)
-    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
-    # Several drawings share one page: every name inside gets the drawing's own prefix.
-    prefix = re.sub(r"[^A-Za-z0-9]+", "-", name)
-    body = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{prefix}-", body)
-    head = f'<svg class="chart" role="img" aria-label="{title.replace("&", "&amp;")}" '
-    body = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*" ', rf"{head}\g<1>", body, count=1)
-    return with_variables(body)
+    return as_svg(name, title, drawn)

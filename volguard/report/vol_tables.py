@@ -31,9 +31,20 @@ def vol_table(document: Mapping[str, Any]) -> RenderableType:
         _forecasts(document),
         *_left_out(document),
         "",
-        *_premium_lines(document),
-        *_regime_lines(document["regime"]),
+        *summary_lines(document),
+        *_chain(document["chain"]),
     )
+
+
+def summary_lines(document: Mapping[str, Any]) -> Iterable[str]:
+    """Rank, premium, signal, regime and its odds of a `volguard.vol/1` document, a line each."""
+    yield from _premium_lines(document)
+    yield from _regime_lines(document["regime"])
+    yield _events_line(document["events"])
+    chain = document["chain"]
+    if chain is not None:
+        yield from _month_lines(chain)
+        yield from _skew_lines(chain["skew"])
 
 
 def evaluation_table(document: Mapping[str, Any]) -> Table:
@@ -204,6 +215,17 @@ def _premium_lines(document: Mapping[str, Any]) -> Iterable[str]:
         )
 
 
+def _events_line(events: Mapping[str, Any]) -> str:
+    if events["score"] is None:
+        return f"events ahead: not available, {events['missing']}"
+    parts = ", ".join(f"{event['kind']} {event['day']}" for event in events["events"]) or "none"
+    unknown = f"; not known: {', '.join(events['not_known'])}" if events["not_known"] else ""
+    return (
+        f"events {events['first']} to {events['last']}: score {number_text(events['score'])}, "
+        f"size x {number_text(events['size_multiplier'], 1)}: {parts}{unknown}"
+    )
+
+
 def _regime_lines(regime: Mapping[str, Any]) -> Iterable[str]:
     if regime["regime"] is None:
         yield f"regime: none; {'; '.join(regime['missing'])}"
@@ -212,9 +234,7 @@ def _regime_lines(regime: Mapping[str, Any]) -> Iterable[str]:
         f"regime {regime['regime']} for {regime['sessions_in_force']} sessions, confidence "
         f"{number_text(regime['confidence'])}"
     )
-    figures = (
-        f"{name} {number_text(value, 3)}" for name, value in regime["figures"].items() if value is not None
-    )
+    figures = (f"{name} {_figure(value)}" for name, value in regime["figures"].items() if value is not None)
     yield f"  figures: {', '.join(figures)}"
     yield f"  abstain: {'; '.join(regime['missing']) or 'none'}"
     odds = regime["transitions"]
@@ -223,3 +243,73 @@ def _regime_lines(regime: Mapping[str, Any]) -> Iterable[str]:
     else:
         shares = ", ".join(f"{name} {percent_text(share)}" for name, share in odds["odds"].items())
         yield f"  next session, from {odds['sessions']} like it: {shares}"
+
+
+def _figure(value: float | bool) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else number_text(value, 3)
+
+
+def _month_lines(chain: Mapping[str, Any]) -> Iterable[str]:
+    month, term = chain["month"], chain["term"]
+    why = "" if month["missing"] is None else f"; {month['missing']}"
+    yield (
+        f"chain at {chain['ts'][11:19]}, level {number_text(chain['level'])} ({chain['level_origin']}): "
+        f"30 days {percent_text(month['implied'], 2)} ({month['implied_by']}), forecast "
+        f"{percent_text(month['forecast'], 2)}, spread {percent_text(month['spread'], 2)}, z "
+        f"{number_text(month['z'])}, percentile {number_text(month['percentile'], 0)} "
+        f"({month['past_by']}){why}"
+    )
+    levels = ", ".join(
+        f"{point['days']} d {percent_text(point['iv'], 2) if point['reason'] is None else point['reason']}"
+        for point in term["points"]
+    )
+    yield (
+        f"term structure {term['shape']}: {levels}; slope per 30 days "
+        f"{percent_text(term['slope_per_30_days'], 2)}, curvature {percent_text(term['curvature'], 2)}"
+    )
+
+
+def _skew_lines(skew: Mapping[str, Any]) -> Iterable[str]:
+    for cycle, one in skew.items():
+        if "expiry" not in one:
+            yield f"skew {cycle}: {'; '.join(one['missing'])}"
+            continue
+        why = f"; {'; '.join(one['missing'])}" if one["missing"] else ""
+        yield (
+            f"skew {cycle} {one['expiry']}, 25 delta: risk reversal {percent_text(one['risk_reversal'], 2)}, "
+            f"butterfly {percent_text(one['butterfly'], 2)}, slope {number_text(one['slope'])}{why}"
+        )
+
+
+def _chain(chain: Mapping[str, Any] | None) -> Iterable[RenderableType]:
+    if chain is None:
+        return
+    table = plain_table(
+        (
+            *("expiry", "cycle", "days", "sessions", "forward", "ATM IV", "implied", "forecast", "spread"),
+            *("ratio", "signal", "fwd vol"),
+        ),
+        title="implied and forecast per 252 sessions; ATM IV, and forward from the expiry before, ACT/365",
+    )
+    ahead = {round(step["to_days"], 4): step["iv"] for step in chain["term"]["forwards"]}
+    priced = [row for row in chain["expiries"] if row["forward"] is not None]
+    for row in priced:
+        table.add_row(
+            row["expiry"],
+            row["cycle"],
+            cell(number_text(row["days"], 1)),
+            cell(number_text(row["sessions"], 2)),
+            cell(number_text(row["forward"])),
+            cell(percent_text(row["atm_iv"], 2)),
+            cell(percent_text(row["implied"], 2)),
+            cell(percent_text(row["forecast"], 2)),
+            cell(percent_text(row["spread"], 2)),
+            cell(number_text(row["ratio"])),
+            row["signal"],
+            cell(percent_text(ahead.get(round(row["days"], 4)), 2)),
+        )
+    yield from ("", table)
+    for reason in sorted({row["missing"] for row in chain["expiries"]} - {None}):
+        named = [row["expiry"] for row in chain["expiries"] if row["missing"] == reason]
+        yield f"no premium for {', '.join(named)}: {reason}"
+    yield chain["z_missing"]

@@ -57,6 +57,14 @@ MULTIPLIERS: Final[Mapping[EventClass, float]] = {
 }
 
 
+def class_of(kind: EventKind) -> EventClass:
+    """Class of a kind of event, by its weight."""
+    weight = WEIGHTS[kind]
+    if weight >= CLASS_A_WEIGHT_MIN:
+        return EventClass.A
+    return EventClass.B if weight >= CLASS_B_WEIGHT_MIN else EventClass.C
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One dated event."""
@@ -68,10 +76,7 @@ class Event:
     @property
     def event_class(self) -> EventClass:
         """Class by weight."""
-        weight = WEIGHTS[self.kind]
-        if weight >= CLASS_A_WEIGHT_MIN:
-            return EventClass.A
-        return EventClass.B if weight >= CLASS_B_WEIGHT_MIN else EventClass.C
+        return class_of(self.kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +119,6 @@ def score_events(events: Sequence[Event], today: date, until: date) -> EventScor
         size_multiplier=min((MULTIPLIERS[event.event_class] for event in ahead), default=1.0),
         impacts=tuple(impacts),
     )
-
-
-def has_passed(events: Sequence[Event], from_day: date, to_day: date) -> bool:
-    """Whether a class A or B event fell between two days, both included (EVENT_CRUSH asks this)."""
-    return any(from_day <= event.day <= to_day and event.event_class is not EventClass.C for event in events)
 
 
 def _impact(event: Event, today: date) -> EventImpact:

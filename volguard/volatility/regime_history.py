@@ -74,11 +74,11 @@ def regime_history(
     index: tuple[DailyBar, ...],
     vix: tuple[DailyBar, ...],
     settings: RegimeSettings,
-    event_days: frozenset[date] | None = None,
+    event_passed: Mapping[date, bool],
 ) -> tuple[RegimeDay, ...]:
     """One entry per session that has both an index and a VIX bar, ascending.
 
-    `event_days` are sessions with a class A or B event; None when no calendar of them is at hand.
+    `event_passed`: of each session, whether a class A or B event fell into it; not known of those left out.
     """
     trend = _trend_by_day(index)
     days = [bar.day for bar in vix]
@@ -88,7 +88,7 @@ def regime_history(
     for i, day in enumerate(days):
         if day not in trend:
             continue
-        figures = _figures(level, i, trend[day], None if event_days is None else day in event_days)
+        figures = _figures(level, i, trend[day], event_passed.get(day))
         judgement = judge_regime(figures, settings, track.regime)
         track = advance_regime(track, judgement, at=float(i), dwell=DAILY_DWELL_SESSIONS)
         out.append(

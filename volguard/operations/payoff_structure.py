@@ -1,0 +1,138 @@
+"""A structure of listed legs in whole lots on one snapshot, and what it is at its first expiry."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from volguard.config.settings import Settings
+from volguard.measure.first_expiry import FirstExpiry, LaterLeg
+from volguard.measure.market_view import MarketView
+from volguard.model.book import Leg, StructureKind
+from volguard.model.errors import UsageError
+from volguard.model.instrument import OptionType
+from volguard.model.units import units_of
+from volguard.nse.rules import Rules
+from volguard.operations.legs_text import LegLine, unit_legs
+from volguard.pricing.surface import Surface
+from volguard.wiring import rules_of
+
+# Type and sign of the legs from the lowest strike up (a put before a call of its strike), ratio 1 each.
+NAMES: Final[Mapping[tuple[tuple[str, int], ...], str]] = {
+    (("PE", 1), ("PE", -1), ("CE", -1), ("CE", 1)): StructureKind.IRON_CONDOR,
+    (("PE", 1), ("PE", -1)): StructureKind.BULL_PUT_SPREAD,
+    (("CE", -1), ("CE", 1)): StructureKind.BEAR_CALL_SPREAD,
+    (("PE", -1), ("CE", -1)): "SHORT_STRANGLE",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """`legs` of one unit; `first`: position of the first expiry in the listing.
+
+    `at_expiry` is None, with the `reason`, where the smile of a leg that lives on is not known.
+    """
+
+    view: MarketView
+    rules: Rules
+    lines: tuple[LegLine, ...]
+    legs: tuple[Leg, ...]
+    lots: int
+    lot_size: int
+    first: int
+    at_expiry: FirstExpiry | None
+    reason: str | None
+
+    @property
+    def units(self) -> int:
+        """Units of the underlying of a leg of ratio one."""
+        return units_of(self.lots, self.lot_size)
+
+    @property
+    def discount(self) -> float:
+        """Discount factor to the first expiry."""
+        return float(self.view.forwards.discount[self.first])
+
+    @property
+    def expired(self) -> tuple[Leg, ...]:
+        """Legs of one unit that expire first."""
+        expiry = self.view.listing.expiries[self.first]
+        return tuple(leg for leg in self.legs if leg.contract.expiry == expiry)
+
+
+def structure_of(
+    view: MarketView, lines: tuple[LegLine, ...], lots: int, surface: Surface, settings: Settings
+) -> Structure:
+    """Build it. Raises UsageError on lots below 1 or different lot sizes, DateNotCovered off the tables."""
+    if lots < 1:
+        raise UsageError(f"--lots was {lots}, must be 1 or more")
+    rules, day, listing = rules_of(settings), view.ts.date(), view.listing
+    expiries = sorted({line.leg.contract.expiry for line in lines})
+    sizes = {expiry: rules.contracts.lot_size(listing.underlying, day, expiry) for expiry in expiries}
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{size} for {expiry.isoformat()}" for expiry, size in sizes.items())
+        raise UsageError(f"legs have different lot sizes ({told}): they are no structure of equal units")
+    first = listing.expiries.index(expiries[0])
+    at_expiry = _at_first_expiry(view, unit_legs(lines), first, surface)
+    return Structure(
+        view=view,
+        rules=rules,
+        lines=lines,
+        legs=unit_legs(lines),
+        lots=lots,
+        lot_size=sizes[expiries[0]],
+        first=first,
+        at_expiry=None if isinstance(at_expiry, str) else at_expiry,
+        reason=at_expiry if isinstance(at_expiry, str) else None,
+    )
+
+
+def _at_first_expiry(
+    view: MarketView, legs: tuple[Leg, ...], first: int, surface: Surface
+) -> FirstExpiry | str:
+    listing, forwards = view.listing, view.forwards
+    expiry, forward = listing.expiries[first], float(forwards.forward[first])
+    later: list[LaterLeg] = []
+    for leg in legs:
+        i = listing.expiries.index(leg.contract.expiry)
+        if i == first:
+            continue
+        one = LaterLeg(
+            leg=leg,
+            sigma=float(surface.expiry_sigma(float(leg.contract.strike), i)),
+            years=float(view.years[i] - view.years[first]),
+            carry=float(forwards.forward[i]) / forward,
+        )
+        if not all(map(math.isfinite, (one.sigma, one.years, one.carry))):
+            return f"the leg {leg.contract.symbol} lives on, and its smile or forward is not known"
+        later.append(one)
+    expired = tuple(leg for leg in legs if leg.contract.expiry == expiry)
+    return FirstExpiry(forward=forward, expired=expired, later=tuple(later))
+
+
+def structure_name(lines: Sequence[LegLine]) -> str | None:
+    """The field's word for the legs, None where there is none."""
+    contracts = [line.leg.contract for line in lines]
+    if len({contract.expiry for contract in contracts}) > 1 or any(line.count > 1 for line in lines):
+        return None
+    upward = sorted(
+        lines, key=lambda line: (line.leg.contract.strike, line.leg.contract.option_type is OptionType.CALL)
+    )
+    shape = tuple((line.leg.contract.option_type.value, line.leg.side.sign) for line in upward)
+    name = NAMES.get(shape)
+    strikes = {contract.strike for contract in contracts}
+    if name == StructureKind.IRON_CONDOR and len(strikes) == 3:
+        return "NEUTRAL_IRON_CONDOR"
+    if name == "SHORT_STRANGLE" and len(strikes) == 1:
+        return "SHORT_STRADDLE"
+    return None if name is None else str(name)
+
+
+def row_of(view: MarketView, leg: Leg) -> int:
+    """Row of a leg in the snapshot. Raises UsageError when it is not listed."""
+    row = view.row(leg.contract)
+    if row is None:
+        raise UsageError(f"{leg.contract.symbol} is not listed in the snapshot")
+    return row
