@@ -26,6 +26,7 @@ from volguard.model.units import IST
 from volguard.nse.calendar import CalendarTables
 from volguard.nse.charges import ChargeTables
 from volguard.nse.contracts import ContractTables
+from volguard.nse.margin_rules import MarginTables
 from volguard.nse.rules import Rules, make_rules
 from volguard.pricing.black76 import price
 from volguard.pricing.quote_flags import FlagSettings
@@ -60,6 +61,7 @@ def shipped_rules() -> Rules:
         msgspec.convert(_toml("calendar.toml"), CalendarTables),
         msgspec.convert(_toml("contracts.toml"), ContractTables),
         msgspec.convert(_toml("charges.toml"), ChargeTables),
+        msgspec.convert(_toml("margin.toml"), MarginTables),
     )
 
 

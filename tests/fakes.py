@@ -61,7 +61,7 @@ def shipped(*overrides: str) -> Settings:
 def shipped_rules() -> Rules:
     """The exchange's rules as shipped."""
     settings = shipped()
-    return make_rules(settings.calendar, settings.contracts, settings.charges)
+    return make_rules(settings.calendar, settings.contracts, settings.charges, settings.margin)
 
 
 def make_engine(*overrides: str) -> Engine:

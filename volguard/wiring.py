@@ -111,7 +111,7 @@ class Source:
 
 def rules_of(settings: Settings) -> Rules:
     """The exchange's rules of these settings."""
-    return make_rules(settings.calendar, settings.contracts, settings.charges)
+    return make_rules(settings.calendar, settings.contracts, settings.charges, settings.margin)
 
 
 def engine_of(reader: JournalReader) -> Engine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from tests.chains import (
     FORWARD,
     MONTHLY,
     NOW,
-    SIGMA,
     WEEKLY,
     call,
     flat_vol_snapshot,
@@ -30,8 +29,6 @@ from volguard.measure.quality import (
     Quality,
     data_quality,
     flag_counts,
-    greek_confidence,
-    row_confidence,
     tradable_rows,
 )
 from volguard.model.book import Position
@@ -220,103 +217,6 @@ def test_flag_counts_are_of_the_whole_chain_by_name() -> None:
     counts = flag_counts(view_of(chain))
     assert set(counts) == {str(flag.name).lower() for flag in QuoteFlag}
     assert (counts["no_bid"], counts["no_ask"], counts["stale"]) == (2, 1, 0)
-
-
-# --- Greek confidence --------------------------------------------------------------------------------
-
-
-def confidence(snapshot: ChainSnapshot, *contracts: OptionContract) -> float:
-    return greek_confidence(view_of(snapshot), WEEKLY, contracts, SETTINGS)
-
-
-def vendor(snapshot: ChainSnapshot, contract: OptionContract, iv: float) -> ChainSnapshot:
-    return with_cells(snapshot, contract, vendor_iv=iv)
-
-
-def test_a_vendor_that_agrees_is_full_confidence() -> None:
-    assert confidence(EXACT, put(24_400), call(25_200)) == pytest.approx(1.0)
-
-
-def test_a_basis_common_to_all_strikes_is_no_disagreement() -> None:
-    # A vendor with another rate or day count is off everywhere by the same amount.
-    assert confidence(flat_vol_snapshot(tick=None, vendor_basis=0.03), put(24_400)) == pytest.approx(1.0)
-
-
-def test_confidence_falls_as_the_vendor_drifts_away_and_is_half_at_the_limit() -> None:
-    far = put(24_050)  # little vega, so the basis hardly follows it
-    steps = [
-        confidence(vendor(EXACT, far, SIGMA * (1 + off)), far) for off in (0.0, 0.05, 0.10, 0.15, 0.25, 0.35)
-    ]
-    assert steps == sorted(steps, reverse=True)
-    assert steps[0] == pytest.approx(1.0)
-    assert steps[3] == pytest.approx(0.5, abs=0.01)
-    assert steps[-1] == 0.0
-    below = confidence(vendor(EXACT, far, SIGMA * 0.85), far)
-    assert below == pytest.approx(0.5, abs=0.01)
-
-
-def test_one_strange_strike_is_not_held_against_the_others() -> None:
-    strange = vendor(EXACT, put(24_050), 2 * SIGMA)
-    assert confidence(strange, put(24_050)) == 0.0
-    assert confidence(strange, put(24_400), call(25_200)) > 0.95
-
-
-def test_the_least_of_the_legs_counts() -> None:
-    off = vendor(EXACT, call(25_500), SIGMA * 1.1)
-    assert confidence(off, put(24_400), call(25_500)) == confidence(off, call(25_500))
-    assert confidence(off, call(25_500)) < confidence(off, put(24_400))
-
-
-@pytest.mark.parametrize("silent", [math.nan, 0.0])
-def test_a_vendor_without_a_figure_is_no_witness(silent: float) -> None:
-    assert confidence(vendor(EXACT, put(24_400), silent), put(24_400)) == pytest.approx(1.0)
-    dumb = replace(EXACT, vendor_iv=np.full(len(EXACT.listing), silent))
-    assert confidence(dumb, put(24_400), call(25_200)) == 1.0
-
-
-@pytest.mark.parametrize("silent", [math.nan, 0.0])
-def test_a_silent_vendor_at_some_strikes_does_not_bend_the_basis_of_the_rest(silent: float) -> None:
-    chain = flat_vol_snapshot(tick=None, vendor_basis=0.02)
-    for strike in (24_700, 24_750):
-        chain = vendor(chain, put(strike), silent)
-    assert confidence(chain, put(24_400)) == pytest.approx(1.0)
-
-
-def test_a_wrong_figure_in_the_money_does_not_move_the_basis() -> None:
-    chain = EXACT
-    for strike in range(24_000, 24_800, 50):
-        chain = vendor(chain, call(strike), 0.5)
-    assert confidence(chain, put(24_400), call(25_200)) == pytest.approx(1.0)
-
-
-def test_stale_quotes_are_half_believed() -> None:
-    stale = flat_vol_snapshot(tick=None, quote_age_s=1000.0)
-    assert confidence(stale, put(24_400)) == pytest.approx(0.5)
-    silent = replace(stale, vendor_iv=np.full(len(stale.listing), np.nan))
-    assert confidence(silent, put(24_400)) == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize("with_vendor", [True, False])
-def test_a_strike_without_a_volatility_has_no_greeks_to_believe(with_vendor: bool) -> None:
-    blank = with_cells(EXACT, put(24_400), bid=math.nan)
-    blank = with_cells(blank, call(24_400), bid=math.nan)
-    if not with_vendor:
-        blank = replace(blank, vendor_iv=np.full(len(blank.listing), np.nan))
-    assert confidence(blank, put(24_400)) == 0.0
-
-
-def test_a_contract_that_is_not_listed_has_no_confidence() -> None:
-    assert confidence(EXACT, put(24_400), put(20_000)) == 0.0
-
-
-def test_without_legs_there_is_nothing_to_doubt() -> None:
-    assert confidence(EXACT) == 1.0
-
-
-def test_an_expiry_that_is_not_listed_has_no_rows_to_judge() -> None:
-    assert len(row_confidence(view_of(EXACT), date(2025, 9, 16), SETTINGS)) == 0
-    absent = [put(24_400, date(2025, 9, 16))]
-    assert greek_confidence(view_of(EXACT), date(2025, 9, 16), absent, SETTINGS) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -20,17 +21,26 @@ from tests.risk.review_inputs import (
     GOOD,
     LIMITS,
     asking,
+    group_of_inr,
+    margin_of_inr,
     spoiled,
     with_exposure,
     with_order,
+    with_risk,
+    with_stress,
     with_trade,
 )
+from volguard.measure.margin import NoMargin
+from volguard.measure.stress_book import StressUnavailable
+from volguard.model.book import StructureKind
 from volguard.model.decision import Phase, SafetyLevel, TradingState
 from volguard.model.instrument import Side
 from volguard.model.order import Purpose
 from volguard.pricing.quote_flags import UNTRADABLE, QuoteFlag
-from volguard.risk import checks
-from volguard.risk.checks import RISK_ADDING, RISK_REDUCING, Check, ReviewInputs
+from volguard.risk import book_checks, checks, order_checks
+from volguard.risk.checks import RISK_ADDING, RISK_REDUCING
+from volguard.risk.facts import Check, ReviewInputs
+from volguard.risk.vix_spike import VixSpikeState
 
 
 def rules_broken(inputs: ReviewInputs, *limit_changes: tuple[str, Any]) -> list[str]:
@@ -48,8 +58,9 @@ def test_every_rule_of_the_module_is_run() -> None:
     """A rule that is written but not listed would guard nothing."""
     written = {
         function
-        for name, function in inspect.getmembers(checks, inspect.isfunction)
-        if function.__module__ == checks.__name__
+        for module in (checks, book_checks, order_checks)
+        for _, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
         and next(iter(inspect.signature(function).parameters)) == "inputs"
     }
     assert written == {*RISK_ADDING, *RISK_REDUCING}
@@ -62,8 +73,23 @@ MISSING = [
     (spoiled(account_inr=None), "open_risk"),
     (spoiled(account_inr=None), "portfolio_greeks"),
     (spoiled(open_risk_after_inr=None), "open_risk"),
-    (spoiled(exposure_after=None), "portfolio_greeks"),
+    (spoiled(account_inr=None), "stress"),
+    (spoiled(account_inr=None), "margin"),
+    (spoiled(account_inr=None), "concentration"),
+    (spoiled(risk_after=None), "portfolio_greeks"),
+    (spoiled(risk_after=None), "stress"),
+    (spoiled(risk_after=None), "margin"),
+    (with_risk(exposure=None), "portfolio_greeks"),
+    (with_risk(stress=StressUnavailable(reasons=("24000 PE: no forward",))), "stress"),
+    (with_risk(margin=NoMargin(reason="no EWMA")), "margin"),
+    (with_risk(margin_moved=NoMargin(reason="no EWMA")), "stressed_margin"),
+    (spoiled(capital_used_after_inr=None), "free_capital"),
+    (spoiled(concentration_after=None), "concentration"),
     (with_trade(budget=None), "trade_risk"),
+    (with_trade(margin_inr=None), "bucket_capital"),
+    (with_order(band=None), "price_band"),
+    (with_order(confidence=None), "confidence"),
+    (with_order(confidence=math.nan), "confidence"),
     (with_order(quote=None), "quote"),
     (with_order(quote=quote(None, "10.05")), "quote"),
     (with_order(quote=quote("9.95", None)), "quote"),
@@ -93,8 +119,8 @@ AT_AND_PAST = [
     ("data_quality", spoiled(quality=0.5), spoiled(quality=0.4999)),
     (
         "data_quality",
-        spoiled(quality=0.8, phase=Phase.FULL_AUTO),
-        spoiled(quality=0.7999, phase=Phase.FULL_AUTO),
+        spoiled(quality=0.8, phase=Phase.FULL_AUTO, effective_phase=Phase.FULL_AUTO),
+        spoiled(quality=0.7999, phase=Phase.FULL_AUTO, effective_phase=Phase.FULL_AUTO),
     ),
     ("trade_risk", with_trade(risk_inr=Decimal(20_000)), with_trade(risk_inr=Decimal("20000.01"))),
     (
@@ -112,7 +138,48 @@ AT_AND_PAST = [
     ("portfolio_gamma", with_exposure(gamma_pnl_1pct_inr=-2e4), with_exposure(gamma_pnl_1pct_inr=-20000.1)),
     ("portfolio_vega", with_exposure(vega_per_pt=-5000.0), with_exposure(vega_per_pt=-5000.01)),
     ("portfolio_theta", with_exposure(theta_per_day=-1000.0), with_exposure(theta_per_day=-1000.01)),
+    ("stress", with_stress(stressed_loss_inr=120_000.0), with_stress(stressed_loss_inr=120_001.0)),
+    ("near_stress", with_stress(near_loss_inr=60_000.0), with_stress(near_loss_inr=60_001.0)),
+    ("margin", with_risk(margin=margin_of_inr(1.2e6)), with_risk(margin=margin_of_inr(1.2e6 + 1))),
+    (
+        "stressed_margin",
+        with_risk(margin_moved=margin_of_inr(1.8e6)),
+        with_risk(margin_moved=margin_of_inr(1.8e6 + 1)),
+    ),
+    ("bucket_capital", with_trade(margin_inr=Decimal(800_000)), with_trade(margin_inr=Decimal(800_001))),
+    (
+        "concentration",
+        spoiled(concentration_after=(group_of_inr("50000"),)),
+        spoiled(concentration_after=(group_of_inr("50000.01"),)),
+    ),
+    (
+        "open_trades",
+        with_trade(budget=replace(BUDGET, open_trades=2)),
+        with_trade(budget=replace(BUDGET, open_trades=3)),
+    ),
+    (
+        "one_per_expiry",
+        with_trade(budget=replace(BUDGET, held=((date(2025, 9, 9), StructureKind.BULL_PUT_SPREAD),))),
+        with_trade(budget=replace(BUDGET, held=((date(2025, 9, 9), StructureKind.IRON_CONDOR),))),
+    ),
+    ("confidence", with_order(confidence=0.5), with_order(confidence=0.4999)),
+    (
+        "price_band",
+        with_order(band=(Decimal("9.00"), Decimal("10.00"))),
+        with_order(band=(Decimal("9.00"), Decimal("9.95"))),
+    ),
+    (
+        "price_band",
+        with_order(band=(Decimal("10.00"), Decimal("11.00"))),
+        with_order(band=(Decimal("10.05"), Decimal("11.00"))),
+    ),
+    (
+        "effective_phase",
+        spoiled(phase=Phase.SEMI_AUTO, effective_phase=Phase.SEMI_AUTO),
+        spoiled(phase=Phase.SEMI_AUTO, effective_phase=Phase.SHADOW),
+    ),
     ("orders_per_day", spoiled(orders_today=499), spoiled(orders_today=500)),
+    ("orders_per_second", spoiled(orders_last_second=7), spoiled(orders_last_second=8)),
     ("unknown_orders", spoiled(unknown_orders=0), spoiled(unknown_orders=1)),
     ("lot_multiple", asking(quantity=130), asking(quantity=131)),
     ("lot_multiple", asking(quantity=65), asking(quantity=0)),
@@ -143,7 +210,7 @@ def test_a_rule_allows_its_limit_and_refuses_what_is_past_it(
 def test_a_price_is_positive(price: str) -> None:
     """A multiple of the tick that is no price is refused in either direction."""
     for order in (FACTS, CLOSING):
-        breaches = checks.order_form(asking(order, limit_price=Decimal(price)), LIMITS)
+        breaches = order_checks.order_form(asking(order, limit_price=Decimal(price)), LIMITS)
         assert [breach.text for breach in breaches] == [f"{put(24000).symbol}: price was {price}, tick 0.05"]
 
 
@@ -157,8 +224,8 @@ def test_a_tiny_price_has_a_band_of_ticks() -> None:
 def test_a_tenth_of_the_account_stays_free() -> None:
     """Free capital after the trade: at 10 % allowed, below it refused."""
     wide = ("open_risk_share_max", 1.0)
-    assert rules_broken(spoiled(open_risk_after_inr=Decimal(1_800_000)), wide) == []
-    assert rules_broken(spoiled(open_risk_after_inr=Decimal("1800000.01")), wide) == ["free_capital"]
+    assert rules_broken(spoiled(capital_used_after_inr=Decimal(1_800_000)), wide) == []
+    assert rules_broken(spoiled(capital_used_after_inr=Decimal("1800000.01")), wide) == ["free_capital"]
 
 
 def test_positive_theta_has_no_limit() -> None:
@@ -172,6 +239,8 @@ SWITCHES = [
     ("soft_stop", spoiled(soft_stop=True)),
     ("hard_stop", spoiled(hard_stop=True)),
     ("feed_gap", spoiled(after_gap=True)),
+    ("vix_spike", spoiled(vix_spike=VixSpikeState(is_spiking=True, rise_share=0.1))),
+    ("order_breaker", spoiled(order_breaker="the breaker is open for 12 s more: 5 failures in a row")),
     ("naked_short", with_trade(covered=False)),
 ]
 
@@ -197,18 +266,18 @@ def test_new_risk_only_while_active_and_normal(state: TradingState, level: Safet
     [
         (checks.data_quality, spoiled(quality=0.42), "data quality was 0.420, limit 0.500"),
         (
-            checks.trade_budget,
+            book_checks.trade_budget,
             with_trade(risk_inr=Decimal(25_000)),
             "trade risk was 25000.00, limit 20000.00",
         ),
         (
-            checks.portfolio_greeks,
+            book_checks.portfolio_greeks,
             with_exposure(vega_per_pt=-6000.0),
             "vega after the trade was 6000 rupees, limit 5000",
         ),
-        (checks.order_budget, spoiled(orders_today=500), "orders today would be 501, limit 500"),
+        (order_checks.order_budget, spoiled(orders_today=500), "orders today would be 501, limit 500"),
         (
-            checks.account_risk,
+            book_checks.account_risk,
             spoiled(open_risk_after_inr=Decimal(120_000)),
             "open risk after the trade was 120000.00, limit 100000.00",
         ),
@@ -226,7 +295,7 @@ def reduces(*lines: tuple[Side, int], held: int) -> bool:
         replace(CLOSING, closable=held, request=request(side=side, quantity=units, purpose=Purpose.CLOSE))
         for side, units in lines
     )
-    return not checks.only_reduces(replace(GOOD, orders=orders), LIMITS)
+    return not order_checks.only_reduces(replace(GOOD, orders=orders), LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -241,19 +310,19 @@ def reduces(*lines: tuple[Side, int], held: int) -> bool:
 def test_no_new_risk_on_a_quote_that_is_flagged(flag: QuoteFlag, seen: str) -> None:
     """The breach names the contract and what is wrong with its quote; one that is not listed is missing."""
     assert flag & UNTRADABLE
-    (breach,) = checks.quote_flags(with_order(flags=int(flag)), LIMITS)
+    (breach,) = order_checks.quote_flags(with_order(flags=int(flag)), LIMITS)
     assert (breach.rule, breach.value, breach.limit) == ("quote_flags", seen, "none")
     assert FACTS.request.contract.symbol in breach.text
-    (unlisted,) = checks.quote_flags(with_order(flags=None), LIMITS)
+    (unlisted,) = order_checks.quote_flags(with_order(flags=None), LIMITS)
     assert (unlisted.rule, unlisted.value) == ("quote_flags", None)
     assert unlisted.text.endswith("is not available")
-    assert checks.quote_flags(GOOD, LIMITS) == []
+    assert order_checks.quote_flags(GOOD, LIMITS) == []
 
 
 def test_a_flagged_quote_stops_no_closing_order() -> None:
     """What only reduces is not judged by the quality of quotes."""
-    assert checks.quote_flags in checks.RISK_ADDING
-    assert checks.quote_flags not in checks.RISK_REDUCING
+    assert order_checks.quote_flags in RISK_ADDING
+    assert order_checks.quote_flags not in RISK_REDUCING
 
 
 @pytest.mark.parametrize(
@@ -292,3 +361,22 @@ def test_what_only_reduces_can_never_reverse(held: int, lines: list[tuple[Side, 
     for side, units in lines:
         reachable |= {position + side.sign * units for position in reachable}
     assert all(0 <= position * (1 if held > 0 else -1) <= abs(held) for position in reachable)
+
+
+def test_a_closing_order_leaves_no_short_without_its_long_and_no_worse_stress() -> None:
+    """What takes the hedge from under a short does not reduce risk, whatever its purpose says."""
+    bare = with_trade(uncovers=65)
+    assert [b.rule for b in order_checks.keeps_cover(bare, LIMITS)] == ["keeps_cover"]
+    worse = with_trade(stress_rise_inr=1500.0)
+    assert [b.rule for b in order_checks.keeps_cover(worse, LIMITS)] == ["keeps_stress"]
+    # Where the stress cannot be told, cover alone decides: an exit never waits for a quote of another leg.
+    assert order_checks.keeps_cover(with_trade(stress_rise_inr=None), LIMITS) == []
+
+
+def test_full_auto_takes_half_of_every_cap_and_leaves_the_stops() -> None:
+    half = LIMITS.caps_in(Phase.FULL_AUTO)
+    assert half.stress_loss_share_max == LIMITS.stress_loss_share_max / 2
+    assert half.margin_used_share_max == LIMITS.margin_used_share_max / 2
+    assert half.open_risk_share_max == LIMITS.open_risk_share_max / 2
+    assert (half.soft_stop_share, half.hard_stop_share) == (LIMITS.soft_stop_share, LIMITS.hard_stop_share)
+    assert LIMITS.caps_in(Phase.SEMI_AUTO) is LIMITS

@@ -12,11 +12,12 @@ import pytest
 from tests.fakes import ROOT, TS, call, quote, request
 from tests.risk.review_inputs import CLOSING, FACTS, GOOD, LIMITS, spoiled, with_order
 from volguard.measure.touch import quote_digest
-from volguard.model.decision import Approved, Refused, SafetyLevel, TradingState
+from volguard.model.decision import Approved, Phase, Refused, SafetyLevel, TradingState
 from volguard.model.instrument import Side
 from volguard.model.order import Purpose
 from volguard.risk.checks import RISK_ADDING
 from volguard.risk.review import review, screen
+from volguard.risk.vix_spike import VixSpikeState
 
 
 def rules(verdict: tuple[Approved, ...] | Refused) -> list[str]:
@@ -55,10 +56,21 @@ def test_every_breach_is_returned_at_once() -> None:
         missing_inputs=("India VIX",),
         account_inr=None,
         orders_today=900,
+        phase=Phase.FULL_AUTO,
+        vix_spike=VixSpikeState(is_spiking=True),
+        order_breaker="open",
+        risk_after=None,
+        concentration_after=None,
         trade=replace(GOOD.trade, budget=None, covered=False),
         orders=(
             replace(
-                FACTS, quote=None, fair_value=None, request=request(quantity=66, limit_price=Decimal(-1))
+                FACTS,
+                quote=None,
+                fair_value=None,
+                band=None,
+                confidence=None,
+                flags=None,
+                request=request(quantity=66, limit_price=Decimal(-1)),
             ),
         ),
     )
@@ -94,7 +106,7 @@ def test_a_closing_order_passes_whatever_stops_new_risk() -> None:
         after_gap=True,
         quality=None,
         account_inr=None,
-        exposure_after=None,
+        risk_after=None,
         unknown_orders=1,
         orders_today=900,
         orders=(replace(CLOSING, quote=quote(None, "10.05"), fair_value=None),),

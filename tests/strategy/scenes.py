@@ -80,7 +80,9 @@ def make_budget(**changes: Any) -> Budget:
 def flat_forecasts(volatility: float) -> VarianceForecasts:
     """One model that expects the same of each of the next 45 sessions."""
     curve = tuple(volatility**2 * n / 252 for n in range(46))
-    return VarianceForecasts(total_variance={"ewma": curve}, left_out={}, past_month=())
+    return VarianceForecasts(
+        total_variance={"ewma": curve}, left_out={}, nse_sigma_daily=0.008, past_month=()
+    )
 
 
 def make_outlook(

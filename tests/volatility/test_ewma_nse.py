@@ -8,13 +8,14 @@ from datetime import date
 import numpy as np
 import pytest
 
-from tests.volatility.real_data import rows_of
+from tests.volatility.real_data import daily, rows_of
 from volguard.volatility.ewma_nse import (
     EwmaRow,
     PublishedVolatility,
     check_published,
     lambda_on,
     next_sigma,
+    sigma_after,
 )
 
 ROUNDING = 1e-4  # of the file
@@ -84,3 +85,29 @@ def test_rows_out_of_order_are_refused_and_no_rows_have_no_figure() -> None:
     empty = np.empty(0)
     none = check_published(PublishedVolatility(days=[], close=empty, previous_close=empty, sigma=empty))
     assert none.kinds == () and math.isnan(none.worst_one_step)
+
+
+def test_from_closes_alone_it_comes_within_two_percent_of_what_the_exchange_published() -> None:
+    bars = daily("NIFTY")
+    published = {
+        date.fromisoformat(row["date"]): float(row["sigma_underlying"])
+        for row in rows_of("nse_volatility.csv.gz")
+        if row["symbol"] == "NIFTY"
+    }
+    compared = 0
+    for end in range(2_600, len(bars), 50):
+        day = bars[end - 1].day
+        if day in published and day >= date(2021, 1, 1):
+            ours = sigma_after([bar.day for bar in bars[:end]], np.array([bar.close for bar in bars[:end]]))
+            assert ours == pytest.approx(published[day], rel=0.02)
+            compared += 1
+    assert compared > 15
+
+
+def test_too_few_or_unknown_closes_give_no_volatility() -> None:
+    bars = daily("NIFTY")
+    days, closes = [bar.day for bar in bars], np.array([bar.close for bar in bars])
+    assert sigma_after(days[:250], closes[:250]) is None
+    assert sigma_after(days[:251], closes[:251]) is not None
+    closes[-2] = math.nan
+    assert sigma_after(days, closes) is None

@@ -84,7 +84,8 @@ def test_a_close_that_is_not_a_number_silences_every_model() -> None:
 
 
 def made(**curves: tuple[float | None, ...]) -> VarianceForecasts:
-    return VarianceForecasts(total_variance=curves, left_out={"har_rv": "why"}, past_month=())
+    left_out = {"har_rv": "why"}
+    return VarianceForecasts(total_variance=curves, left_out=left_out, nse_sigma_daily=None, past_month=())
 
 
 def test_the_median_is_taken_over_the_models_that_reach_so_far() -> None:

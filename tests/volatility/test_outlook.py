@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -28,7 +29,10 @@ INDEX = tuple(bar(i, 24_000.0 + 150.0 * np.sin(1.3 * i)) for i in range(150))
 VIX = tuple(bar(i, 12.0 + 0.02 * i) for i in range(150))
 MONTH = {b.day: 0.10 + 0.0001 * i for i, b in enumerate(INDEX)}
 FORECASTS = VarianceForecasts(
-    total_variance={"ewma": tuple(0.0001 * n for n in range(46))}, left_out={}, past_month=months(MONTH)
+    total_variance={"ewma": tuple(0.0001 * n for n in range(46))},
+    left_out={},
+    nse_sigma_daily=None,
+    past_month=months(MONTH),
 )
 
 
@@ -64,7 +68,7 @@ def test_each_past_spread_is_the_days_vix_less_what_was_forecast_after_that_days
 
 def test_a_day_of_vix_without_a_forecast_has_no_spread_instead_of_its_neighbours() -> None:
     holes = {day: level for day, level in MONTH.items() if day != VIX[100].day} | {VIX[101].day: None}
-    forecasts = VarianceForecasts(total_variance={}, left_out={}, past_month=months(holes))
+    forecasts = replace(FORECASTS, past_month=months(holes))
     outlook = make_outlook(INDEX, VIX, forecasts, sessions=252)
     assert np.isnan(outlook.past_spread[100]) and np.isnan(outlook.past_spread[101])
     assert np.isfinite(outlook.past_spread[99]) and np.isfinite(outlook.past_spread[102])

@@ -17,7 +17,7 @@ from volguard.model.errors import DataError
 from volguard.volatility.ewma_nse import PublishedVolatility
 from volguard.volatility.leg_iv import TradedLeg
 
-VOLATILITY_COLUMNS: Final = ("date", "symbol", "spot_close", "spot_prev", "sigma_underlying")
+VOLATILITY_COLUMNS: Final = ("spot_close", "spot_prev", "sigma_underlying")
 LEG_COLUMNS: Final = (
     "trade_date",
     "entry_ts",
@@ -33,17 +33,22 @@ RIGHTS: Final = {"CE": True, "PE": False}
 
 def read_published_volatility(path: Path) -> Mapping[str, PublishedVolatility]:
     """Rows of each symbol by date. Raises DataError naming file, line and column."""
-    rows: dict[str, dict[date, tuple[float, float, float]]] = {}
-    for line, row in _rows(path, VOLATILITY_COLUMNS):
+    rows = dated_figures(path, VOLATILITY_COLUMNS)
+    return {symbol: _published(rows[symbol]) for symbol in rows}
+
+
+def dated_figures(path: Path, columns: tuple[str, ...]) -> Mapping[str, Mapping[date, tuple[float, ...]]]:
+    """Columns of figures above 0 by `symbol` and, ascending, `date`. Raises DataError naming the place."""
+    rows: dict[str, dict[date, tuple[float, ...]]] = {}
+    for line, row in _rows(path, ("date", "symbol", *columns)):
         day = _date(path, line, "date", row["date"])
         mine = rows.setdefault(row["symbol"], {})
         if day in mine:
             raise _fault(path, line, "date", f"{day} is given twice for {row['symbol']}")
-        close, previous, sigma = (_positive(path, line, name, row[name]) for name in VOLATILITY_COLUMNS[2:])
-        mine[day] = (close, previous, sigma)
+        mine[day] = tuple(_positive(path, line, name, row[name]) for name in columns)
     if not rows:
-        raise DataError(f"{path}: holds no rows", hint="give the daily volatility file of the exchange")
-    return {symbol: _published(rows[symbol]) for symbol in sorted(rows)}
+        raise DataError(f"{path}: holds no rows", hint="give the daily file of the exchange")
+    return {symbol: dict(sorted(rows[symbol].items())) for symbol in sorted(rows)}
 
 
 def read_legs(
@@ -71,10 +76,9 @@ def read_legs(
     return tuple(legs)
 
 
-def _published(rows: Mapping[date, tuple[float, float, float]]) -> PublishedVolatility:
-    days = sorted(rows)
-    close, previous, sigma = np.array([rows[day] for day in days]).T
-    return PublishedVolatility(days=days, close=close, previous_close=previous, sigma=sigma)
+def _published(rows: Mapping[date, tuple[float, ...]]) -> PublishedVolatility:
+    close, previous, sigma = np.array(list(rows.values())).T
+    return PublishedVolatility(days=list(rows), close=close, previous_close=previous, sigma=sigma)
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:

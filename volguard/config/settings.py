@@ -11,14 +11,19 @@ from typing import Final
 from volguard.config.sources import Section
 from volguard.engine.state import EngineSettings
 from volguard.execution.settings import ExecutionSettings
+from volguard.measure.flat_cost import FlatCostSettings
 from volguard.measure.quality import QualitySettings
+from volguard.measure.stress_settings import StressSettings
 from volguard.model.book import Bucket
 from volguard.nse.calendar import CalendarTables
 from volguard.nse.charges import ChargeTables
 from volguard.nse.contracts import ContractTables
+from volguard.nse.margin_rules import MarginTables
 from volguard.pricing.fallback import FitLimits
 from volguard.pricing.quote_flags import FlagSettings
+from volguard.risk.breaker import BreakerSettings
 from volguard.risk.limits import BucketLimits, Limits
+from volguard.risk.vix_spike import VixSpikeSettings
 from volguard.strategy.policy import BucketPolicy, Policy
 from volguard.volatility.event_calendar import EventTables
 from volguard.volatility.iv_rv import IvRvSettings
@@ -117,6 +122,12 @@ class Settings:
     charges: ChargeTables
     calendar: CalendarTables
     events: EventTables
+    margin: MarginTables
+    stress: StressSettings
+    order_breaker: BreakerSettings
+    feed_breaker: BreakerSettings
+    vix_spike: VixSpikeSettings
+    flat_cost: FlatCostSettings
 
     def __post_init__(self) -> None:
         known = {bucket.value.lower() for bucket in Bucket}
@@ -142,6 +153,11 @@ class Settings:
             quality=self.quality,
             student_t_dof=self.models.student_t_dof,
             iv_rv=self.iv_rv,
+            stress=self.stress,
+            order_breaker=self.order_breaker,
+            feed_breaker=self.feed_breaker,
+            vix_spike=self.vix_spike,
+            flat_cost=self.flat_cost,
         )
 
 
@@ -163,6 +179,7 @@ SECTIONS: Final = (
             "quotes",
             "quality",
             "execution",
+            "flat_cost",
             "paper",
             "journal",
             "simulator",
@@ -170,8 +187,13 @@ SECTIONS: Final = (
     ),
     Section(name="limits", file=LIMITS, table="limits"),
     Section(name="bucket_limits", file=LIMITS, table="bucket_limits"),
+    Section(name="order_breaker", file=LIMITS, table="order_breaker"),
+    Section(name="feed_breaker", file=LIMITS, table="feed_breaker"),
+    Section(name="vix_spike", file=LIMITS, table="vix_spike"),
     Section(name="contracts", file="contracts.toml"),
     Section(name="charges", file="charges.toml"),
     Section(name="calendar", file="calendar.toml"),
     Section(name="events", file="events.toml"),
+    Section(name="margin", file="margin.toml"),
+    Section(name="stress", file="stress.toml"),
 )

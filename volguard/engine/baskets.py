@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from volguard.engine.breakers import note_order_sent
 from volguard.engine.orders import put_order, put_trade
 from volguard.engine.reviewing import credit_at, review_orders, wing_width
 from volguard.engine.state import Turn
@@ -36,6 +37,7 @@ from volguard.model.event import Alert, Cancel, Modify, Place, Severity, TradeCh
 from volguard.model.instrument import OptionType, Side
 from volguard.model.order import Order, OrderRequest, OrderState, Purpose, Urgency
 from volguard.model.units import figure, rupees
+from volguard.risk.breaker import Circuit
 
 
 def drive(turn: Turn, *, is_fresh: bool) -> None:
@@ -158,6 +160,11 @@ def _serve(turn: Turn, basket: Basket, want: Want) -> bool:
 
 def _place(turn: Turn, basket: Basket, lines: Sequence[Line]) -> None:
     trade = turn.desk.book.trade(basket.trade_id)
+    breaker = turn.desk.order_breaker
+    if basket.purpose is Purpose.OPEN and breaker.circuit is Circuit.HALF_OPEN:
+        if breaker.probe:
+            return  # one order is tried; the others wait for its answer
+        lines = lines[:1]
     requests = [request for line in lines if (request := _request(turn, basket, line)) is not None]
     if basket.wave_started_at is None:  # the clock of an entry runs while it waits for a price, too
         basket = replace(basket, wave_started_at=turn.now)
@@ -181,6 +188,8 @@ def _place(turn: Turn, basket: Basket, lines: Sequence[Line]) -> None:
             rung=0,
         )
         put_order(turn, order, reason=basket.reason)
+        if basket.purpose is Purpose.OPEN:
+            note_order_sent(turn, request.tag)
         turn.effects.append(Place(approved=approved))
 
 

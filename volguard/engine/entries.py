@@ -7,12 +7,12 @@ from dataclasses import replace
 from volguard.engine.baskets import put_basket, slice_units
 from volguard.engine.observe import Scene
 from volguard.engine.orders import put_trade
-from volguard.engine.reviewing import bucket_budget, screen_proposal
+from volguard.engine.reviewing import Screened, bucket_budget, screen_proposal
 from volguard.engine.state import Turn
 from volguard.engine.supervisor import decide
 from volguard.execution.basket import entry_basket
 from volguard.model.book import Bucket, Trade, TradeState
-from volguard.model.decision import Action, Breach, Decision, TradingState
+from volguard.model.decision import Action, Decision, TradingState
 from volguard.model.event import TradeChanged
 from volguard.model.proposal import Proposal
 from volguard.strategy.propose import ProposalInputs, Wait, propose
@@ -57,11 +57,11 @@ def _seek(turn: Turn, scene: Scene, bucket: Bucket) -> None:
     if isinstance(answer, Wait):
         _wait(turn, bucket, answer)
         return
-    breaches = screen_proposal(turn, answer)
-    if breaches:
-        _refuse(turn, answer, breaches)
+    screened = screen_proposal(turn, answer)
+    if screened.breaches:
+        _refuse(turn, answer, screened)
     else:
-        _enter(turn, answer)
+        _enter(turn, answer, screened)
 
 
 def _failed_entries(turn: Turn, bucket: Bucket) -> int:
@@ -69,21 +69,8 @@ def _failed_entries(turn: Turn, bucket: Bucket) -> int:
     return sum(t.bucket is bucket and t.opened_at is None and not t.state.is_live for t in trades)
 
 
-def _enter(turn: Turn, proposal: Proposal) -> None:
-    desk = turn.desk
-    trade = Trade(
-        trade_id=f"T{len(desk.book.trades) + 1:03d}",
-        bucket=proposal.bucket,
-        structure=proposal.structure,
-        legs=proposal.legs,
-        lots=proposal.lots,
-        lot_size=proposal.lot_size,
-        state=TradeState.OPENING,
-        proposed_at=turn.now,
-        credit_per_unit=proposal.credit_per_unit,
-        max_loss_inr=proposal.max_loss_inr,
-        reserved_inr=proposal.risk_inr,
-    )
+def _enter(turn: Turn, proposal: Proposal, screened: Screened) -> None:
+    desk, trade = turn.desk, screened.trade
     decide(
         turn,
         Decision(
@@ -94,7 +81,7 @@ def _enter(turn: Turn, proposal: Proposal) -> None:
             bucket=proposal.bucket,
             trade_id=trade.trade_id,
             structure=proposal.structure,
-            figures=proposal.figures,
+            figures={**proposal.figures, **screened.figures},
             candidates=proposal.candidates,
         ),
     )
@@ -111,7 +98,8 @@ def _enter(turn: Turn, proposal: Proposal) -> None:
     put_basket(turn, basket)
 
 
-def _refuse(turn: Turn, proposal: Proposal, breaches: tuple[Breach, ...]) -> None:
+def _refuse(turn: Turn, proposal: Proposal, screened: Screened) -> None:
+    breaches = screened.breaches
     decide(
         turn,
         Decision(
@@ -121,7 +109,7 @@ def _refuse(turn: Turn, proposal: Proposal, breaches: tuple[Breach, ...]) -> Non
             text="; ".join(breach.text for breach in breaches),
             bucket=proposal.bucket,
             structure=proposal.structure,
-            figures=proposal.figures,
+            figures={**proposal.figures, **screened.figures},
             candidates=proposal.candidates,
             breaches=breaches,
         ),

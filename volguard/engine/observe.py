@@ -9,7 +9,9 @@ from decimal import Decimal
 
 from volguard.engine.state import Desk, Turn
 from volguard.engine.supervisor import degrade, recover
+from volguard.execution.ladder import patience_s
 from volguard.measure.chain_vix import month_volatility
+from volguard.measure.flat_cost import FlatCost, flat_cost
 from volguard.measure.market_view import (
     AtTheMoney,
     at_the_money,
@@ -23,7 +25,10 @@ from volguard.model.book import ZERO, Bucket, Trade, positions_of
 from volguard.model.decision import FigureValue
 from volguard.model.event import MarketSeen
 from volguard.model.market import ChainSnapshot
+from volguard.model.order import Urgency
 from volguard.model.units import figure
+from volguard.risk.breaker import Circuit
+from volguard.risk.vix_spike import note_vix
 from volguard.strategy.select import choose_expiry
 from volguard.volatility.forecast import MONTH_SESSIONS
 
@@ -74,6 +79,9 @@ def observe(turn: Turn, snapshot: ChainSnapshot) -> Scene:
     )
     is_frozen = quality.rows > 0 and quality.freshness == 0.0 and not view.after_gap
     vix, vix_origin = month_volatility(view, turn.desk.source.capabilities, turn.rules.contracts)
+    spike = note_vix(turn.desk.vix_spike, vix, turn.now, turn.settings.vix_spike)
+    turn.desk = replace(turn.desk, vix_spike=spike)
+    turn.flat = flat_now(turn)
     _judge_feed(turn, unmarked=sum(mark is None for mark in marks.values()), is_frozen=is_frozen)
     gap_s = (snapshot.ts - previous.ts).total_seconds() if previous else None
     _note(turn, levels, {"vix": vix, "vix_origin": vix_origin}, gap_s=gap_s)
@@ -85,6 +93,21 @@ def observe(turn: Turn, snapshot: ChainSnapshot) -> Scene:
         market_quality=0.0 if is_frozen else quality.market,  # old looks confirm nothing
         vix=vix,
         vix_origin=vix_origin,
+    )
+
+
+def flat_now(turn: Turn) -> FlatCost | None:
+    """Cost and time to be flat on the market of now; None while nothing is held."""
+    positions = turn.desk.book.positions
+    if turn.market is None or not positions:
+        return None
+    return flat_cost(
+        turn.market,
+        positions,
+        trade_date=turn.desk.trading_date,
+        rules=turn.rules,
+        settings=turn.settings.flat_cost,
+        fill_wait_s=patience_s(Urgency.HIGH, turn.cadence_s, turn.settings.execution),
     )
 
 
@@ -167,6 +190,11 @@ def _judge_feed(turn: Turn, *, unmarked: int, is_frozen: bool) -> None:
     if quality < _quality_min(turn):
         causes.add("data_quality")
         degrade(turn, "data_quality", f"data quality is {quality:.3f}, limit {_quality_min(turn):.3f}")
+    if turn.desk.vix_spike.is_spiking:
+        causes.add("vix_spike")
+        degrade(turn, "vix_spike", turn.desk.vix_spike.text)
+    if turn.desk.feed_breaker.circuit is not Circuit.CLOSED:
+        causes.add("feed_breaker")
     if is_frozen:
         causes.add("feed_frozen")
         degrade(turn, "feed_frozen", "not one quote of the tradable strikes is fresh")

@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Final
 
+from volguard.engine.book_after import committed, leg_positions, trade_after
+from volguard.engine.order_facts import order_facts
 from volguard.engine.state import Turn
 from volguard.engine.supervisor import is_session_open
-from volguard.execution.basket import is_uncovered
-from volguard.measure.exposure import exposure_of
-from volguard.measure.market_view import MarketView
+from volguard.execution.basket import is_uncovered, uncovered_units
+from volguard.measure.book_risk import BookRisk, MarginInputs, book_margin, book_risk
+from volguard.measure.exposure_groups import net_positions
+from volguard.measure.margin import Margin
 from volguard.measure.payoff import max_loss_points
-from volguard.measure.touch import fair_values, quote_of
-from volguard.model.book import Bucket, Leg, Position, Trade, TradeState, positions_of
-from volguard.model.decision import Approved, Breach, Refused
-from volguard.model.instrument import OptionContract, OptionType
+from volguard.measure.stress import StressResult, portfolio_stress
+from volguard.measure.touch import fair_values
+from volguard.model.book import ZERO, Bucket, Leg, Position, Trade, TradeState, positions_of
+from volguard.model.decision import Approved, Breach, FigureValue, Refused
+from volguard.model.instrument import OptionType
 from volguard.model.order import OrderRequest, OrderState, Purpose
 from volguard.model.proposal import Budget, Proposal
-from volguard.model.units import rupees
-from volguard.risk.buckets import budget_of, open_risk_inr
-from volguard.risk.checks import OrderFacts, ReviewInputs, TradeFacts
+from volguard.model.units import figure, rupees
+from volguard.risk.breaker import refusal
+from volguard.risk.buckets import budget_of, capital_used_inr, open_risk_inr
+from volguard.risk.concentration import concentration_groups
+from volguard.risk.facts import ReviewInputs, TradeFacts
 from volguard.risk.review import review, screen
+
+RUPEE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """What a proposal meets: its breaches, the trade it would be, and figures of the risk after it."""
+
+    breaches: tuple[Breach, ...]
+    trade: Trade
+    figures: Mapping[str, FigureValue]
 
 
 def review_orders(
@@ -31,45 +49,190 @@ def review_orders(
 ) -> tuple[Approved, ...] | Refused:
     """One wave of one trade's orders through the review, on the quotes of now."""
     is_entry = requests[0].purpose is Purpose.OPEN
-    after = _positions_after(turn, requests)
-    facts = TradeFacts(
-        risk_inr=_risk_at(turn, trade, requests) if is_entry else trade.reserved_inr,
-        budget=bucket_budget(turn, trade.bucket, but=trade.trade_id),
-        covered=not is_uncovered(_positions_after_in_trade(trade, requests)) if is_entry else True,
-    )
-    # An entry is judged with the rest of its structure: what is being committed to.
-    whole = _merge(_committed(turn, but=trade.trade_id), _leg_positions(trade.legs, trade.units))
-    book_after = whole if is_entry else after
-    inputs = _inputs(turn, facts, book_after, open_risk_inr(turn.desk.book.live_trades))
-    inputs = replace(inputs, orders=tuple(_order_facts(turn, request) for request in requests))
+    inputs = _entry_inputs(turn, trade, requests) if is_entry else _exit_inputs(turn, trade, requests)
+    inputs = replace(inputs, orders=tuple(order_facts(turn, request) for request in requests))
     turn.desk = replace(turn.desk, reviews=turn.desk.reviews + 1)
     return review(inputs, turn.settings.limits)
 
 
-def screen_proposal(turn: Turn, proposal: Proposal) -> tuple[Breach, ...]:
-    """Every reason to refuse a proposal before any order is made of it."""
+def screen_proposal(turn: Turn, proposal: Proposal) -> Screened:
+    """Every reason to refuse a proposal before any order is made of it, and what the book would risk."""
+    facts, positions = _proposed(turn, proposal)
+    after = net_positions((*committed(turn), *positions))
+    live = turn.desk.book.live_trades
+    used = max(proposal.risk_inr, facts.margin_inr or ZERO)
+    trade = trade_of(turn, proposal, margin_inr=facts.margin_inr or ZERO)
+    inputs = replace(
+        _inputs(turn, facts),
+        risk_after=risk_of(turn, after),
+        open_risk_after_inr=open_risk_inr(live) + proposal.risk_inr,
+        capital_used_after_inr=capital_used_inr(live) + used,
+        concentration_after=concentration_groups((*live, trade)),
+    )
+    turn.desk = replace(turn.desk, reviews=turn.desk.reviews + 1)
+    breaches = screen(inputs, turn.settings.limits)
+    return Screened(breaches=breaches, trade=trade, figures=_risk_figures(inputs))
+
+
+def trade_of(turn: Turn, proposal: Proposal, *, margin_inr: Decimal) -> Trade:
+    """The trade that a proposal would become."""
+    return Trade(
+        trade_id=f"T{len(turn.desk.book.trades) + 1:03d}",
+        bucket=proposal.bucket,
+        structure=proposal.structure,
+        legs=proposal.legs,
+        lots=proposal.lots,
+        lot_size=proposal.lot_size,
+        state=TradeState.OPENING,
+        proposed_at=turn.now,
+        credit_per_unit=proposal.credit_per_unit,
+        max_loss_inr=proposal.max_loss_inr,
+        reserved_inr=proposal.risk_inr,
+        margin_inr=margin_inr,
+    )
+
+
+def risk_of(turn: Turn, positions: Sequence[Position]) -> BookRisk | None:
+    """Greeks, stress and margin of positions on the market of now; None without a market."""
+    if turn.market is None:
+        return None
+    settings = turn.settings
+    return book_risk(
+        turn.market,
+        positions,
+        stress=settings.stress,
+        quality=settings.quality,
+        margin=margin_inputs(turn),
+    )
+
+
+def margin_inputs(turn: Turn) -> MarginInputs:
+    """What margins of this session are measured from beside the market."""
+    return MarginInputs(
+        rules=turn.rules.margin,
+        trade_date=turn.desk.trading_date,
+        previous_close=turn.outlook.last_close,
+        sigma_daily=turn.outlook.forecasts.nse_sigma_daily,
+    )
+
+
+def _entry_inputs(turn: Turn, trade: Trade, requests: Sequence[OrderRequest]) -> ReviewInputs:
+    # An entry is judged with the rest of its structure: what is being committed to.
+    facts = TradeFacts(
+        risk_inr=_risk_at(turn, trade, requests),
+        margin_inr=_margin_inr(turn, leg_positions(trade.legs, trade.units)),
+        budget=bucket_budget(turn, trade.bucket, but=trade.trade_id),
+        key=(trade.legs[0].contract.expiry, trade.structure),
+        covered=not is_uncovered(trade_after(trade, requests)),
+        uncovers=0,
+        stress_rise_inr=None,
+    )
+    whole = net_positions((*committed(turn, but=trade.trade_id), *leg_positions(trade.legs, trade.units)))
+    live = turn.desk.book.live_trades
+    return replace(
+        _inputs(turn, facts),
+        risk_after=risk_of(turn, whole),
+        open_risk_after_inr=open_risk_inr(live),
+        capital_used_after_inr=capital_used_inr(live),
+        concentration_after=concentration_groups(live),
+    )
+
+
+def _exit_inputs(turn: Turn, trade: Trade, requests: Sequence[OrderRequest]) -> ReviewInputs:
+    before, after = positions_of(trade.fills), trade_after(trade, requests)
+    facts = TradeFacts(
+        risk_inr=trade.reserved_inr,
+        margin_inr=trade.margin_inr,
+        budget=None,
+        key=(trade.legs[0].contract.expiry, trade.structure),
+        covered=True,
+        uncovers=max(0, uncovered_units(after) - uncovered_units(before)),
+        stress_rise_inr=_stress_rise_inr(turn, before, after),
+    )
+    return _inputs(turn, facts)
+
+
+def _stress_rise_inr(turn: Turn, before: Sequence[Position], after: Sequence[Position]) -> float | None:
+    # A short that is bought back can no longer win its remaining value: by so much a loss elsewhere may rise.
+    if turn.market is None:
+        return None
+    settings = turn.settings
+    results = [
+        portfolio_stress(turn.market, positions, settings.stress, settings.quality)
+        for positions in (before, after)
+    ]
+    losses = [result.stressed_loss_inr for result in results if isinstance(result, StressResult)]
+    if len(losses) < len(results):
+        return None
+    held = {position.contract: position.quantity for position in after}
+    bought = [
+        Position(contract=position.contract, quantity=held.get(position.contract, 0) - position.quantity)
+        for position in before
+        if position.quantity < 0
+    ]
+    values = fair_values(turn.market, [position.contract for position in bought])
+    value = sum(
+        position.quantity * float(each)
+        for position, each in zip(bought, values, strict=True)
+        if position.quantity
+    )
+    rise = losses[1] - losses[0] - value
+    return figure(rise) if math.isfinite(rise) and rise > RUPEE else 0.0
+
+
+def _proposed(turn: Turn, proposal: Proposal) -> tuple[TradeFacts, tuple[Position, ...]]:
+    positions = leg_positions(proposal.legs, proposal.lots * proposal.lot_size)
     facts = TradeFacts(
         risk_inr=proposal.risk_inr,
+        margin_inr=_margin_inr(turn, positions),
         budget=bucket_budget(turn, proposal.bucket),
+        key=(proposal.expiry, proposal.structure),
         covered=True,
+        uncovers=0,
+        stress_rise_inr=None,
     )
-    units = proposal.lots * proposal.lot_size
-    after = _merge(_committed(turn), _leg_positions(proposal.legs, units))
-    risk_after = open_risk_inr(turn.desk.book.live_trades) + proposal.risk_inr
-    turn.desk = replace(turn.desk, reviews=turn.desk.reviews + 1)
-    return screen(_inputs(turn, facts, after, risk_after), turn.settings.limits)
+    return facts, positions
 
 
-def _inputs(
-    turn: Turn, facts: TradeFacts, after: Sequence[Position], open_risk_after: Decimal
-) -> ReviewInputs:
+def _margin_inr(turn: Turn, positions: Sequence[Position]) -> Decimal | None:
+    if turn.market is None:
+        return None
+    margin = book_margin(turn.market, positions, margin_inputs(turn))
+    return rupees(margin.total_inr) if isinstance(margin, Margin) else None
+
+
+def _risk_figures(inputs: ReviewInputs) -> dict[str, FigureValue]:
+    """What a decision keeps of the risk after it."""
+    after, trade = inputs.risk_after, inputs.trade
+    figures: dict[str, FigureValue] = {
+        "margin_trade_inr": None if trade.margin_inr is None else float(trade.margin_inr)
+    }
+    if after is None:
+        return figures
+    if isinstance(after.stress, StressResult):
+        figures["stressed_loss_inr"] = after.stress.stressed_loss_inr
+        figures["near_loss_inr"] = after.stress.near_loss_inr
+        figures["worst_cell"] = after.stress.worst.text if after.stress.worst is not None else "none"
+    else:
+        figures["stressed_loss_inr"], figures["worst_cell"] = None, after.stress.text
+    if isinstance(after.margin, Margin):
+        figures["margin_after_inr"] = figure(after.margin.total_inr)
+        figures["margin_worst_scenario"] = after.margin.worst_scenario
+    else:
+        figures["margin_after_inr"], figures["margin_missing"] = None, after.margin.reason
+    return figures
+
+
+def _inputs(turn: Turn, facts: TradeFacts) -> ReviewInputs:
     desk, view = turn.desk, turn.market
     valid_s = turn.settings.limits.approval_valid_cadences * turn.cadence_s
     unknown = sum(order.state is OrderState.UNKNOWN for order in desk.book.orders)
+    second = turn.now - timedelta(seconds=1)
     return ReviewInputs(
         now=turn.now,
         session_open=is_session_open(turn, turn.now),
         phase=desk.phase,
+        effective_phase=desk.effective_phase,
         trading_state=desk.trading_state,
         safety_level=desk.safety_level,
         kill_switch=desk.kill_switch,
@@ -80,9 +243,14 @@ def _inputs(
         quality=desk.quality,
         missing_inputs=_missing_inputs(turn),
         account_inr=desk.account_inr,
-        exposure_after=exposure_of(view, after) if view is not None else None,
-        open_risk_after_inr=open_risk_after,
+        risk_after=None,
+        open_risk_after_inr=None,
+        capital_used_after_inr=None,
+        concentration_after=None,
+        vix_spike=desk.vix_spike,
+        order_breaker=refusal(desk.order_breaker, turn.now),
         orders_today=len(desk.book.orders),
+        orders_last_second=sum(second < order.priced_at for order in desk.book.orders),
         trade=facts,
         orders=(),
         review_sequence=desk.reviews + 1,
@@ -100,47 +268,6 @@ def _missing_inputs(turn: Turn) -> tuple[str, ...]:
         ("the time of each quote", gives.quote_time, snapshot.quote_age_s),
     )
     return tuple(name for name, is_given, value in seen if is_given and value is None)
-
-
-def _order_facts(turn: Turn, request: OrderRequest) -> OrderFacts:
-    contract, view = request.contract, turn.market
-    contracts, today = turn.rules.contracts, turn.desk.trading_date
-    tick = contracts.tick(contract.underlying, today)
-    return OrderFacts(
-        request=request,
-        quote=quote_of(view, contract, tick) if view is not None else None,
-        fair_value=_fair_value(view, contract),
-        flags=_flags(view, contract),
-        closable=_closable(turn, request),
-        lot_size=contracts.lot_size(contract.underlying, today, contract.expiry),
-        freeze_quantity=contracts.freeze_quantity(contract.underlying, today),
-        tick=tick,
-    )
-
-
-def _flags(view: MarketView | None, contract: OptionContract) -> int | None:
-    row = view.row(contract) if view is not None else None
-    return int(view.flags[row]) if view is not None and row is not None else None
-
-
-def _fair_value(view: MarketView | None, contract: OptionContract) -> float | None:
-    value = float(fair_values(view, [contract])[0]) if view is not None else math.nan
-    return value if math.isfinite(value) else None
-
-
-def _closable(turn: Turn, request: OrderRequest) -> int:
-    # What the trade itself holds of the contract, less what its other live orders already close.
-    trade = turn.desk.book.trade(request.trade_id)
-    held = sum(p.quantity for p in positions_of(trade.fills) if p.contract == request.contract)
-    closing = sum(
-        order.request.side.sign * order.open_quantity
-        for order in turn.desk.book.live_orders
-        if order.request.contract == request.contract
-        and order.request.trade_id == request.trade_id
-        and order.request.tag != request.tag
-        and order.request.purpose is Purpose.CLOSE
-    )
-    return held + closing
 
 
 def credit_at(turn: Turn, trade: Trade, requests: Sequence[OrderRequest]) -> float | None:
@@ -191,44 +318,3 @@ def bucket_budget(turn: Turn, bucket: Bucket, but: str | None = None) -> Budget:
         bucket_limits=turn.settings.bucket_limits[bucket],
         limits=turn.settings.limits,
     )
-
-
-def _positions_after(turn: Turn, requests: Sequence[OrderRequest]) -> tuple[Position, ...]:
-    extra = [
-        Position(contract=request.contract, quantity=request.side.sign * request.quantity)
-        for request in requests
-    ]
-    return _merge(turn.desk.book.positions, extra)
-
-
-def _positions_after_in_trade(trade: Trade, requests: Sequence[OrderRequest]) -> tuple[Position, ...]:
-    held = [Position(contract=f.contract, quantity=f.side.sign * f.quantity) for f in trade.fills]
-    extra = [
-        Position(contract=request.contract, quantity=request.side.sign * request.quantity)
-        for request in requests
-    ]
-    return _merge(held, extra)
-
-
-def _committed(turn: Turn, but: str | None = None) -> tuple[Position, ...]:
-    # The book as it will stand when every entry under way is filled: hedges alone are not its risk.
-    groups = [
-        _leg_positions(trade.legs, trade.units)
-        if trade.state is TradeState.OPENING
-        else positions_of(trade.fills)
-        for trade in turn.desk.book.trades
-        if trade.trade_id != but
-    ]
-    return _merge(*groups)
-
-
-def _leg_positions(legs: Sequence[Leg], units: int) -> list[Position]:
-    return [Position(contract=leg.contract, quantity=leg.side.sign * units) for leg in legs]
-
-
-def _merge(*groups: Sequence[Position]) -> tuple[Position, ...]:
-    net: dict[OptionContract, int] = {}
-    for group in groups:
-        for position in group:
-            net[position.contract] = net.get(position.contract, 0) + position.quantity
-    return tuple(Position(contract=c, quantity=q) for c, q in sorted(net.items()) if q)

@@ -9,16 +9,20 @@ from decimal import Decimal
 
 from volguard.execution.basket import Basket
 from volguard.execution.settings import ExecutionSettings
+from volguard.measure.flat_cost import FlatCost, FlatCostSettings
 from volguard.measure.market_view import MarketView
 from volguard.measure.quality import QualitySettings
+from volguard.measure.stress_settings import StressSettings
 from volguard.model.book import Book, Bucket
 from volguard.model.decision import Phase, SafetyLevel, TradingState
 from volguard.model.event import Effect, Record
 from volguard.model.market import SourceInfo
 from volguard.nse.rules import Rules
 from volguard.pricing.quote_flags import FlagSettings
+from volguard.risk.breaker import BreakerSettings, BreakerState
 from volguard.risk.limits import BucketLimits, Limits
 from volguard.risk.stops import StopState
+from volguard.risk.vix_spike import VixSpikeSettings, VixSpikeState
 from volguard.strategy.policy import BucketPolicy, Policy
 from volguard.volatility.iv_rv import IvRvSettings
 from volguard.volatility.outlook import NO_OUTLOOK, Outlook
@@ -38,6 +42,11 @@ class EngineSettings:
     quality: QualitySettings
     student_t_dof: float
     iv_rv: IvRvSettings
+    stress: StressSettings
+    order_breaker: BreakerSettings
+    feed_breaker: BreakerSettings
+    vix_spike: VixSpikeSettings
+    flat_cost: FlatCostSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +78,9 @@ class Desk:
     kill_switch: bool = False
     failed: bool = False  # a step raised: halted until the operator's word
     stops: StopState = field(default_factory=StopState)
+    order_breaker: BreakerState = field(default_factory=BreakerState)
+    feed_breaker: BreakerState = field(default_factory=BreakerState)
+    vix_spike: VixSpikeState = field(default_factory=VixSpikeState)
     flatten_reason: str = ""
     book: Book = field(default_factory=Book)
     baskets: tuple[Basket, ...] = ()
@@ -112,6 +124,7 @@ class Turn:
     outlook: Outlook
     settings: EngineSettings
     rules: Rules
+    flat: FlatCost | None = None  # being flat on this snapshot; None: nothing is held, or nobody looked
     records: list[Record] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
 

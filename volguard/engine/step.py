@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from volguard.engine.baskets import close_late_fills, drive, unwind_entries
+from volguard.engine.breakers import note_feed, note_order_word, rest_breakers
 from volguard.engine.entries import seek_entries
 from volguard.engine.exits import seek_exits
 from volguard.engine.observe import observe
@@ -61,6 +62,7 @@ class Engine:
             settings=self.settings,
             rules=self.rules,
         )
+        rest_breakers(turn)
         _take(turn, event)
         return Step(
             state=State(desk=turn.desk, market=turn.market, outlook=turn.outlook),
@@ -121,13 +123,16 @@ def _take(turn: Turn, event: Event) -> None:
             _on_snapshot(turn, event)
         case FeedGap(last_ts=last_ts):
             degrade(turn, "feed_gap", _silence(last_ts, event.ts))
+            note_feed(turn, is_good=False)
             withdraw_entries(turn)
             drive(turn, is_fresh=False)
         case OrderUpdated():
             on_update(turn, event)
+            note_order_word(turn, event.tag)
             drive(turn, is_fresh=False)
         case OrderFilled():
             on_fill(turn, event)
+            note_order_word(turn, event.tag)
             close_late_fills(turn)
             drive(turn, is_fresh=False)
         case KillSwitchSeen(present=present):
@@ -142,6 +147,7 @@ def _on_snapshot(turn: Turn, event: MarketSnapshot) -> None:
     if last is not None and event.ts <= last:
         raise InvariantBroken(f"snapshot of {event.ts.isoformat()} is not later than {last.isoformat()}")
     scene = observe(turn, event.snapshot)
+    note_feed(turn, is_good=True)
     apply_stops(turn, scene.stop_pnl_inr)
     cap_phase(turn)
     seek_exits(turn, scene)

@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Final
 
 from volguard.engine.state import Turn
-from volguard.model.decision import Action, Decision, Phase, SafetyLevel, TradingState
+from volguard.measure.flat_cost import FlatCost
+from volguard.model.decision import Action, Decision, FigureValue, Phase, SafetyLevel, TradingState
 from volguard.model.errors import InvariantBroken
 from volguard.model.event import Alert, DecisionMade, Severity, StateChanged
 from volguard.model.units import figure
@@ -142,9 +143,21 @@ def cap_phase(turn: Turn) -> None:
 
 
 def decide(turn: Turn, decision: Decision) -> None:
-    """Note a decision and count it."""
+    """Note a decision and count it; while something is held it says what being flat now would take."""
+    if turn.flat is not None:
+        decision = replace(decision, figures={**decision.figures, **flat_figures(turn.flat)})
     turn.desk = replace(turn.desk, decisions=turn.desk.decisions + 1)
     turn.records.append(DecisionMade(decision=decision))
+
+
+def flat_figures(flat: FlatCost) -> dict[str, FigureValue]:
+    """Cost and time to be flat as a decision keeps them."""
+    return {
+        "flat_cost_inr": None if flat.cost_inr is None else float(flat.cost_inr),
+        "flat_seconds": flat.seconds,
+        "flat_orders": flat.orders,
+        "flat_missing": "; ".join(flat.reasons) if flat.reasons else None,
+    }
 
 
 def is_session_open(turn: Turn, at: datetime) -> bool | None:

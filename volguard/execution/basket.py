@@ -203,11 +203,16 @@ def advance(
 
 def is_uncovered(positions: Sequence[Position]) -> bool:
     """Some short of a type and expiry exceeds the longs of that type and expiry."""
+    return uncovered_units(positions) > 0
+
+
+def uncovered_units(positions: Sequence[Position]) -> int:
+    """Units short beyond the longs of the same type and expiry, all of them together."""
     net: dict[tuple[object, ...], int] = {}
     for position in positions:
         key = (position.contract.underlying, position.contract.expiry, position.contract.option_type)
         net[key] = net.get(key, 0) + position.quantity
-    return any(units < 0 for units in net.values())
+    return sum(max(0, -units) for units in net.values())
 
 
 def _work(

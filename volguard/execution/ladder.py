@@ -64,6 +64,20 @@ def ladder_price(
     return max(tick_above(max(wanted, far), tick), tick)
 
 
+def price_band(
+    quote: Quote | None, *, tick: Decimal, settings: ExecutionSettings
+) -> tuple[Decimal, Decimal] | None:
+    """Lowest and highest limit price that the exchange's protection leaves, both on the tick.
+
+    Measured from mid; None without both sides.
+    """
+    if quote is None or quote.bid is None or quote.ask is None:
+        return None
+    mid = float(quote.bid + quote.ask) / 2.0
+    band = _band(mid, settings)
+    return max(tick_above(max(mid - band, 0.0), tick), tick), tick_below(mid + band, tick)
+
+
 def _reach(
     mid: float, purpose: Purpose, urgency: Urgency, rung: int, tick: Decimal, settings: ExecutionSettings
 ) -> float:
@@ -73,5 +87,8 @@ def _reach(
     reach = max(share * mid, ticks * float(tick))
     if is_entry or urgency is not Urgency.HIGH:
         return reach
-    band = settings.band_inr if mid <= settings.band_switch_inr else settings.band_share * mid
-    return float(min(reach * 2.0 ** min(rung, DOUBLINGS_MAX), band))
+    return min(reach * 2.0 ** min(rung, DOUBLINGS_MAX), _band(mid, settings))
+
+
+def _band(mid: float, settings: ExecutionSettings) -> float:
+    return settings.band_inr if mid <= settings.band_switch_inr else settings.band_share * mid

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from volguard.measure.market_view import AtTheMoney, MarketView
 from volguard.model.book import Position
 from volguard.model.instrument import OptionContract
-from volguard.model.market import BoolArray, FloatArray
+from volguard.model.market import BoolArray
 from volguard.model.units import figure
 from volguard.pricing.quote_flags import ARBITRAGE, QuoteFlag
 
@@ -114,46 +113,6 @@ def tradable_rows(
         if row is not None:
             chosen[row] = True
     return chosen
-
-
-def greek_confidence(
-    view: MarketView, expiry: date, contracts: Sequence[OptionContract], settings: QualitySettings
-) -> float:
-    """Least confidence in [0, 1] of the legs; 0 when one is not listed, 1 without any."""
-    by_row = row_confidence(view, expiry, settings)
-    return least_confidence(view, expiry, by_row, contracts)
-
-
-def least_confidence(
-    view: MarketView, expiry: date, by_row: FloatArray, contracts: Sequence[OptionContract]
-) -> float:
-    """The least of the legs' rows, given `row_confidence` of their expiry."""
-    first = view.listing.rows_of(expiry).start
-    rows = [view.row(contract) for contract in contracts]
-    return min((0.0 if row is None else figure(float(by_row[row - first])) for row in rows), default=1.0)
-
-
-def row_confidence(view: MarketView, expiry: date, settings: QualitySettings) -> FloatArray:
-    """Confidence in [0, 1] of each row of an expiry: the vendor's volatility against ours, basis cancelled.
-
-    The basis is the vega-weighted mean difference over out-of-the-money rows. A divergence of
-    `vendor_divergence_max` gives 0.5, twice that 0. A vendor figure that is absent or zero is no witness,
-    not a divergence; a strike without a volatility has no Greeks to believe: 0.
-    """
-    rows = view.listing.rows_of(expiry)
-    ours, theirs = view.sigma[rows], view.snapshot.vendor_iv[rows]
-    strike, forward = view.listing.strike[rows], view.forward[rows]
-    difference = np.where(theirs > 0.0, theirs, np.nan) - ours
-    is_otm = (strike >= forward) == view.listing.is_call[rows]
-    vega = np.where(is_otm & np.isfinite(difference), view.greeks.vega_per_pt[rows], 0.0)
-    total = float(vega.sum())
-    basis = float(vega @ np.nan_to_num(difference)) / total if total > 0.0 else 0.0
-    divergence = np.nan_to_num(np.abs(difference - basis) / ours)
-    confidence = np.maximum(0.0, 1.0 - 0.5 * divergence / settings.vendor_divergence_max)
-    confidence[(view.flags[rows] & _STALE) != 0] *= 0.5
-    confidence[~np.isfinite(ours)] = 0.0
-    known: FloatArray = confidence
-    return known
 
 
 def _can_close(view: MarketView, position: Position) -> bool:

@@ -97,6 +97,7 @@ class Trade:
     credit_per_unit: float  # at the touch, when proposed
     max_loss_inr: Decimal  # with round-trip costs, all lots
     reserved_inr: Decimal
+    margin_inr: Decimal = ZERO  # asked for it alone when it was approved
     fills: tuple[Fill, ...] = ()
     opened_at: datetime | None = None
     closed_at: datetime | None = None
@@ -106,6 +107,11 @@ class Trade:
     def units(self) -> int:
         """Units of the underlying per leg."""
         return self.lots * self.lot_size
+
+    @property
+    def capital_used_inr(self) -> Decimal:
+        """Rupees of the bucket that it binds: the larger of its margin and what it may lose."""
+        return max(self.margin_inr, self.reserved_inr)
 
     @property
     def charges_inr(self) -> Decimal:

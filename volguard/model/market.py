@@ -167,11 +167,13 @@ class VarianceForecasts:
 
     `total_variance` by model: entry n is the expected variance of the log level over the next n sessions,
     linear in between; None beyond the model's reach. `left_out`: models that did not converge, and why.
-    `past_month`: one of each of the last sessions of the history, oldest first.
+    `nse_sigma_daily`: NSE's own EWMA, decimal per day, which margins are measured from; None with too few
+    bars. `past_month`: one of each of the last sessions of the history, oldest first.
     """
 
     total_variance: Mapping[str, tuple[float | None, ...]]
     left_out: Mapping[str, str]
+    nse_sigma_daily: float | None
     past_month: tuple[MonthForecast, ...]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from volguard.model.book import ZERO, Book, Bucket, Trade
@@ -20,6 +21,11 @@ def open_risk_inr(trades: tuple[Trade, ...]) -> Decimal:
     return sum((trade.reserved_inr for trade in trades), ZERO)
 
 
+def capital_used_inr(trades: Iterable[Trade]) -> Decimal:
+    """What the live trades bind: of each the larger of margin and loss."""
+    return sum((trade.capital_used_inr for trade in trades), ZERO)
+
+
 def budget_of(
     book: Book, bucket: Bucket, *, account_inr: Decimal, bucket_limits: BucketLimits, limits: Limits
 ) -> Budget:
@@ -31,7 +37,7 @@ def budget_of(
         capital * Decimal(str(bucket_limits.trade_risk_share_max)),
         capital * Decimal(str(bucket_limits.open_risk_share_max)) - open_risk_inr(mine),
         account_inr * Decimal(str(limits.open_risk_share_max)) - open_risk_inr(live),
-        capital - open_risk_inr(mine),
+        capital - capital_used_inr(mine),
     ]
     if bucket_limits.trade_risk_inr_max > 0:
         caps.append(bucket_limits.trade_risk_inr_max)
@@ -39,7 +45,7 @@ def budget_of(
         bucket=bucket,
         capital_inr=capital,
         trade_risk_max_inr=money(max(min(caps), ZERO)),
-        capital_free_inr=money(capital - open_risk_inr(mine)),
+        capital_free_inr=money(capital - capital_used_inr(mine)),
         open_trades=len(mine),
         open_trades_max=bucket_limits.open_trades_max,
         held=tuple((trade.legs[0].contract.expiry, trade.structure) for trade in live),

@@ -1,80 +1,36 @@
-"""One function per rule; each gives its breaches. A missing input is a breach, never a pass."""
+"""One function per rule; each gives its breaches. A missing input is a breach, never a pass.
+
+Here are the rules of the session's state, and which rules an order passes by what it does.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import Final
 
-from volguard.measure.exposure import Exposure
 from volguard.model.decision import Breach, Phase, SafetyLevel, TradingState
-from volguard.model.instrument import OptionContract
-from volguard.model.market import Quote
-from volguard.model.order import OrderRequest
-from volguard.model.proposal import Budget
-from volguard.model.units import figure
-from volguard.pricing.quote_flags import UNTRADABLE, QuoteFlag
+from volguard.risk.book_checks import (
+    account_risk,
+    concentration,
+    portfolio_greeks,
+    portfolio_margin,
+    portfolio_stress,
+    trade_budget,
+)
+from volguard.risk.facts import Check, ReviewInputs, missing
 from volguard.risk.limits import Limits
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderFacts:
-    """One order with what the rules of its contract say."""
-
-    request: OrderRequest
-    quote: Quote | None
-    fair_value: float | None  # points by the neighbouring strikes
-    flags: int | None  # of its quote, pricing.quote_flags.QuoteFlag; None: not listed now
-    closable: int  # signed units held and not yet being closed; only read for closing orders
-    lot_size: int
-    freeze_quantity: int
-    tick: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TradeFacts:
-    """The trade that the orders belong to; None figures are missing inputs."""
-
-    risk_inr: Decimal
-    budget: Budget | None  # without this trade itself
-    covered: bool  # no short without its long after these orders
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewInputs:
-    """Everything a review looks at. None means that the source did not give it."""
-
-    now: datetime
-    session_open: bool | None
-    phase: Phase
-    trading_state: TradingState
-    safety_level: SafetyLevel
-    kill_switch: bool
-    soft_stop: bool
-    hard_stop: bool
-    after_gap: bool
-    unknown_orders: int
-    quality: float | None
-    missing_inputs: tuple[str, ...]  # what the source is meant to give and did not give now
-    account_inr: Decimal | None
-    exposure_after: Exposure | None
-    open_risk_after_inr: Decimal | None
-    orders_today: int
-    trade: TradeFacts
-    orders: tuple[OrderFacts, ...]
-    review_sequence: int
-    valid_until: datetime
-
-
-Check = Callable[[ReviewInputs, Limits], Sequence[Breach]]
-
-
-def missing(rule: str, what: str) -> Breach:
-    """The breach of an input that is not there."""
-    return Breach(rule=rule, value=None, limit=None, text=f"{what} is not available")
+from volguard.risk.order_checks import (
+    covered_shorts,
+    entry_price,
+    keeps_cover,
+    leg_confidence,
+    only_reduces,
+    order_budget,
+    order_form,
+    price_band,
+    quote_flags,
+    quotes_present,
+)
 
 
 def session_window(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
@@ -149,185 +105,55 @@ def data_quality(inputs: ReviewInputs, limits: Limits) -> Sequence[Breach]:
     return [Breach(rule="data_quality", value=inputs.quality, limit=limit, text=text)]
 
 
-def trade_budget(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
-    """The trade's risk fits its bucket."""
-    budget = inputs.trade.budget
-    if budget is None:
-        return [missing("trade_risk", "the bucket's budget")]
-    breaches = []
-    new_risk = inputs.trade.risk_inr
-    if new_risk > budget.trade_risk_max_inr:
-        breaches.append(_over("trade_risk", "trade risk", new_risk, budget.trade_risk_max_inr))
-    if new_risk > budget.capital_free_inr:
-        breaches.append(_over("bucket_capital", "capital used", new_risk, budget.capital_free_inr))
-    return breaches
-
-
-def account_risk(inputs: ReviewInputs, limits: Limits) -> Sequence[Breach]:
-    """Open risk of all buckets, and capital left free, against the account."""
-    if inputs.account_inr is None:
-        return [missing("open_risk", "the account's capital")]
-    if inputs.open_risk_after_inr is None:
-        return [missing("open_risk", "open risk after the trade")]
-    account, risk = inputs.account_inr, inputs.open_risk_after_inr
-    breaches = []
-    limit = account * Decimal(str(limits.open_risk_share_max))
-    if risk > limit:
-        breaches.append(_over("open_risk", "open risk after the trade", risk, limit))
-    free_min = account * Decimal(str(limits.free_capital_share_min))
-    if account - risk < free_min:
-        text = f"free capital would be {account - risk:.2f}, limit {free_min:.2f}"
-        value, bound = float(account - risk), float(free_min)
-        breaches.append(Breach(rule="free_capital", value=value, limit=bound, text=text))
-    return breaches
-
-
-def portfolio_greeks(inputs: ReviewInputs, limits: Limits) -> Sequence[Breach]:
-    """Greeks of the whole book after the trade, in rupees, against shares of the account."""
-    after, account = inputs.exposure_after, inputs.account_inr
-    if account is None:
-        return [missing("portfolio_greeks", "the account's capital")]
-    if after is None:
-        return [missing("portfolio_greeks", "Greeks of a leg")]
-    seen = (
-        ("delta", abs(after.delta_pnl_1pct_inr), limits.delta_1pct_share_max),
-        ("gamma", abs(after.gamma_pnl_1pct_inr), limits.gamma_1pct_share_max),
-        ("vega", abs(after.vega_per_pt), limits.vega_per_pt_share_max),
-        ("theta", max(-after.theta_per_day, 0.0), limits.theta_per_day_share_max),
-    )
-    breaches = []
-    for name, value, share in seen:
-        limit = figure(share * float(account))
-        if not value <= limit:  # nan is no pass
-            text = f"{name} after the trade was {value:.0f} rupees, limit {limit:.0f}"
-            breaches.append(Breach(rule=f"portfolio_{name}", value=figure(value), limit=limit, text=text))
-    return breaches
-
-
-def order_budget(inputs: ReviewInputs, limits: Limits) -> Sequence[Breach]:
-    """Orders of the day stay below the day's budget."""
-    count = inputs.orders_today + len(inputs.orders)
-    if count <= limits.orders_per_day_max:
+def effective_phase(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
+    """Bad data lowers the phase below what the operator chose: then nothing new is sent by it."""
+    order = list(Phase)
+    if order.index(inputs.effective_phase) >= order.index(inputs.phase):
         return []
-    text = f"orders today would be {count}, limit {limits.orders_per_day_max}"
-    return [
-        Breach(rule="orders_per_day", value=float(count), limit=float(limits.orders_per_day_max), text=text)
-    ]
+    seen, asked = inputs.effective_phase.value, inputs.phase.value
+    text = f"the effective phase is {seen}, below {asked}"
+    return [Breach(rule="effective_phase", value=seen, limit=asked, text=text)]
 
 
-def covered_shorts(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
-    """A short leaves only after its hedge's fill."""
-    if inputs.trade.covered:
+def vix_spike(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
+    """No new risk while VIX leaps."""
+    if not inputs.vix_spike.is_spiking:
         return []
-    text = "a short leg would be uncovered: its hedge is not filled"
-    return [Breach(rule="naked_short", value="uncovered", limit="covered", text=text)]
+    return [Breach(rule="vix_spike", value="in force", limit="calm", text=inputs.vix_spike.text)]
 
 
-def only_reduces(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
-    """A closing order is against what is held, and for no more than that: it can never reverse."""
-    breaches = []
-    closing: dict[OptionContract, int] = {}  # by this wave: slices of one contract count together
-    for facts in inputs.orders:
-        contract = facts.request.contract
-        signed = facts.request.side.sign * facts.request.quantity
-        left = facts.closable + closing.get(contract, 0)
-        closing[contract] = closing.get(contract, 0) + signed
-        if signed * left >= 0 or abs(signed) > abs(left):
-            text = f"{contract.symbol}: closing {signed}, held {left}"
-            breaches.append(Breach(rule="reduces", value=float(signed), limit=float(left), text=text))
-    return breaches
-
-
-def order_form(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
-    """Whole lots, below the freeze quantity, on the tick, at a positive price."""
-    breaches = []
-    for facts in inputs.orders:
-        request = facts.request
-        name, quantity, price = request.contract.symbol, request.quantity, request.limit_price
-        if quantity <= 0 or quantity % facts.lot_size:
-            text = f"{name}: quantity was {quantity}, lot size {facts.lot_size}"
-            breaches.append(
-                Breach(rule="lot_multiple", value=float(quantity), limit=float(facts.lot_size), text=text)
-            )
-        if quantity > facts.freeze_quantity:
-            text = f"{name}: quantity was {quantity}, freeze quantity {facts.freeze_quantity}"
-            breaches.append(
-                Breach(rule="freeze", value=float(quantity), limit=float(facts.freeze_quantity), text=text)
-            )
-        if price <= 0 or price % facts.tick:
-            text = f"{name}: price was {price}, tick {facts.tick}"
-            breaches.append(Breach(rule="tick", value=float(price), limit=float(facts.tick), text=text))
-    return breaches
-
-
-def quotes_present(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
-    """Both sides of every leg are quoted now."""
-    breaches = []
-    for facts in inputs.orders:
-        quote = facts.quote
-        if quote is None or quote.bid is None or quote.ask is None:
-            breaches.append(missing("quote", f"a two-sided quote of {facts.request.contract.symbol}"))
-    return breaches
-
-
-def quote_flags(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
-    """No order that adds risk on a quote that is stale, crossed, jumped or contradicts its neighbours."""
-    breaches = []
-    for facts in inputs.orders:
-        name = facts.request.contract.symbol
-        if facts.flags is None:
-            breaches.append(missing("quote_flags", f"a listed quote of {name}"))
-        elif bad := QuoteFlag(facts.flags) & UNTRADABLE:
-            seen = "+".join(str(flag.name).lower() for flag in bad)
-            text = f"{name}: its quote is {seen}"
-            breaches.append(Breach(rule="quote_flags", value=seen, limit="none", text=text))
-    return breaches
-
-
-def entry_price(inputs: ReviewInputs, limits: Limits) -> Sequence[Breach]:
-    """The limit price is near the fair value of the strike."""
-    breaches = []
-    for facts in inputs.orders:
-        request = facts.request
-        if facts.fair_value is None or not math.isfinite(facts.fair_value):
-            breaches.append(missing("entry_price", f"a fair value of {request.contract.symbol}"))
-            continue
-        band = max(
-            limits.entry_price_band_share * facts.fair_value,
-            limits.entry_price_band_ticks * float(facts.tick),
-        )
-        away = figure(abs(float(request.limit_price) - facts.fair_value))
-        if away > figure(band):
-            text = (
-                f"{request.contract.symbol}: limit price {request.limit_price} is {away:.2f} from fair "
-                f"value {facts.fair_value:.2f}, limit {band:.2f}"
-            )
-            breaches.append(Breach(rule="entry_price", value=away, limit=figure(band), text=text))
-    return breaches
+def order_breaker(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
+    """No new risk through a broker that fails."""
+    if not inputs.order_breaker:
+        return []
+    return [Breach(rule="order_breaker", value="open", limit="closed", text=inputs.order_breaker)]
 
 
 RISK_ADDING: Final[tuple[Check, ...]] = (
     session_window,
     kill_switch,
     trading_state,
+    effective_phase,
     daily_stops,
+    vix_spike,
+    order_breaker,
     source_inputs,
     feed_gap,
     unknown_orders,
     data_quality,
     trade_budget,
     account_risk,
+    concentration,
     portfolio_greeks,
+    portfolio_stress,
+    portfolio_margin,
     order_budget,
     covered_shorts,
     order_form,
     quotes_present,
     quote_flags,
+    leg_confidence,
     entry_price,
+    price_band,
 )
-RISK_REDUCING: Final[tuple[Check, ...]] = (session_window, only_reduces, order_form)
-
-
-def _over(rule: str, what: str, value: Decimal, limit: Decimal) -> Breach:
-    text = f"{what} was {value:.2f}, limit {limit:.2f}"
-    return Breach(rule=rule, value=float(value), limit=float(limit), text=text)
+RISK_REDUCING: Final[tuple[Check, ...]] = (session_window, only_reduces, keeps_cover, order_form)

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Final
 
+from volguard.model.decision import Phase
+
+# What FULL_AUTO halves: how large a position may be, not when to stop.
+SIZE_CAPS: Final = (
+    "delta_1pct_share_max",
+    "gamma_1pct_share_max",
+    "vega_per_pt_share_max",
+    "theta_per_day_share_max",
+    "open_risk_share_max",
+    "stress_loss_share_max",
+    "near_stress_share_max",
+    "margin_used_share_max",
+    "stressed_margin_share_max",
+    "concentration_share_max",
+)
 LOSS_SIGN = "is a size of loss and must be above 0"
 
 
@@ -15,6 +31,7 @@ class Limits:
 
     quality_new_trades_min: float
     quality_full_auto_min: float
+    confidence_min: float
     delta_1pct_share_max: float
     gamma_1pct_share_max: float
     vega_per_pt_share_max: float
@@ -23,9 +40,16 @@ class Limits:
     free_capital_share_min: float
     soft_stop_share: float
     hard_stop_share: float
+    stress_loss_share_max: float
+    near_stress_share_max: float
+    margin_used_share_max: float
+    stressed_margin_share_max: float
+    concentration_share_max: float
+    full_auto_caps_factor: float
     entry_price_band_share: float
     entry_price_band_ticks: int
     orders_per_day_max: int
+    orders_per_second_max: int
     approval_valid_cadences: float
     heal_dwell_s: float
     kill_switch_flattens: bool
@@ -39,11 +63,22 @@ class Limits:
             "open_risk_share_max",
             "soft_stop_share",
             "hard_stop_share",
+            "stress_loss_share_max",
+            "near_stress_share_max",
+            "margin_used_share_max",
+            "stressed_margin_share_max",
+            "concentration_share_max",
+            "full_auto_caps_factor",
         ):
             value = getattr(self, name)
             if not 0 < value <= 1:
                 raise ValueError(f"{name} was {value}, {LOSS_SIGN}, at most 1 (a share of the account)")
-        for name in ("quality_new_trades_min", "quality_full_auto_min", "free_capital_share_min"):
+        for name in (
+            "quality_new_trades_min",
+            "quality_full_auto_min",
+            "confidence_min",
+            "free_capital_share_min",
+        ):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} was {value}, must be in [0, 1]")
@@ -51,7 +86,7 @@ class Limits:
             value = getattr(self, name)
             if not 0 < value < math.inf:  # nan too would let everything pass
                 raise ValueError(f"{name} was {value}, must be above 0")
-        for name in ("entry_price_band_ticks", "orders_per_day_max"):
+        for name in ("entry_price_band_ticks", "orders_per_day_max", "orders_per_second_max"):
             value = getattr(self, name)
             if value < 1:
                 raise ValueError(f"{name} was {value}, must be at least 1")
@@ -60,6 +95,12 @@ class Limits:
                 f"soft_stop_share was {self.soft_stop_share}, must be below hard_stop_share "
                 f"{self.hard_stop_share}"
             )
+
+    def caps_in(self, phase: Phase) -> Limits:
+        """The limits of a phase: FULL_AUTO takes a part of every share that caps a size."""
+        if phase is not Phase.FULL_AUTO:
+            return self
+        return replace(self, **{name: getattr(self, name) * self.full_auto_caps_factor for name in SIZE_CAPS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

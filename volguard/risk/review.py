@@ -5,22 +5,24 @@ from __future__ import annotations
 from volguard.measure.touch import quote_digest
 from volguard.model.decision import Approved, Breach, Refused
 from volguard.model.order import Purpose
-from volguard.risk.checks import RISK_ADDING, RISK_REDUCING, OrderFacts, ReviewInputs
+from volguard.risk.checks import RISK_ADDING, RISK_REDUCING
+from volguard.risk.facts import OrderFacts, ReviewInputs
 from volguard.risk.limits import Limits
 
 
 def review(inputs: ReviewInputs, limits: Limits) -> tuple[Approved, ...] | Refused:
     """Approve all orders of one wave, or refuse them all with every reason.
 
-    Orders that only reduce risk pass a shorter list; that they do reduce it is checked by the caller's
-    facts (`covered`) and by their purpose, which must be the same for the whole wave.
+    Orders that only reduce risk pass a shorter list, and that they do is proven: for no more than is held, no
+    short left without its long, no rise of the trade's stressed loss. All orders of a wave have one purpose.
     """
     purposes = {facts.request.purpose for facts in inputs.orders}
     if len(purposes) != 1:
         text = "orders of one wave must all open or all close"
         return Refused(breaches=(Breach(rule="wave", value=None, limit=None, text=text),))
     checks = RISK_ADDING if purposes == {Purpose.OPEN} else RISK_REDUCING
-    breaches = tuple(breach for check in checks for breach in check(inputs, limits))
+    caps = limits.caps_in(inputs.phase)
+    breaches = tuple(breach for check in checks for breach in check(inputs, caps))
     if breaches:
         return Refused(breaches=breaches)
     return tuple(_approve(inputs, facts) for facts in inputs.orders)
@@ -28,7 +30,8 @@ def review(inputs: ReviewInputs, limits: Limits) -> tuple[Approved, ...] | Refus
 
 def screen(inputs: ReviewInputs, limits: Limits) -> tuple[Breach, ...]:
     """All breaches of a trade that has no orders yet: what a proposal would be refused for."""
-    return tuple(breach for check in RISK_ADDING for breach in check(inputs, limits))
+    caps = limits.caps_in(inputs.phase)
+    return tuple(breach for check in RISK_ADDING for breach in check(inputs, caps))
 
 
 def _approve(inputs: ReviewInputs, facts: OrderFacts) -> Approved:

@@ -10,9 +10,10 @@ from typing import Final
 
 import numpy as np
 
+from volguard.measure.confidence import least_confidence, row_confidence
 from volguard.measure.market_view import AtTheMoney, MarketView
 from volguard.measure.payoff import LevelDensity, expected_payoff, max_loss_points, short_legs
-from volguard.measure.quality import QualitySettings, least_confidence, row_confidence
+from volguard.measure.quality import QualitySettings
 from volguard.measure.touch import LegQuotes, leg_quotes
 from volguard.model.book import Leg, StructureKind
 from volguard.model.decision import CandidateRecord, FigureValue

@@ -24,6 +24,7 @@ from volguard.model.market import FloatArray
 LAMBDA_CHANGED_ON: Final = date(2020, 6, 1)
 LAMBDA_BEFORE: Final = 0.94
 LAMBDA_SINCE: Final = 0.995
+WARM_UP_SESSIONS: Final = 250
 CLOSE_TOLERANCE: Final = 0.05  # index points: the file's own rounding
 
 
@@ -88,6 +89,24 @@ def lambda_on(day: date) -> float:
 def next_sigma(sigma: float, log_return: float, lambda_: float) -> float:
     """One step of the recursion; sigma per day."""
     return math.sqrt(lambda_ * sigma * sigma + (1.0 - lambda_) * log_return * log_return)
+
+
+def sigma_after(days: Sequence[date], closes: FloatArray) -> float | None:
+    """NSE's volatility per day after the last close, from daily closes alone; None with too few.
+
+    All returns are weighted by the lambda of the last day, as NSE did when it changed. The recursion begins
+    from the mean square of its first WARM_UP_SESSIONS returns, NSE's own began longer ago: they draw together
+    by half in 138 sessions.
+    """
+    returns = np.diff(np.log(closes))
+    if len(returns) < WARM_UP_SESSIONS or not np.all(np.isfinite(returns)):
+        return None
+    first = returns[:WARM_UP_SESSIONS]
+    sigma = math.sqrt(float(first @ first) / WARM_UP_SESSIONS)
+    weight = lambda_on(days[-1])
+    for move in returns[WARM_UP_SESSIONS:].tolist():
+        sigma = next_sigma(sigma, move, weight)
+    return sigma
 
 
 def check_published(rows: PublishedVolatility) -> EwmaCheck:

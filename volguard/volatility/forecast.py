@@ -15,6 +15,7 @@ import numpy as np
 
 from volguard.model.market import DailyBar, MonthForecast, VarianceForecasts
 from volguard.volatility.evaluate import MEDIAN, EvaluationSettings, forecast_months
+from volguard.volatility.ewma_nse import sigma_after
 from volguard.volatility.models import (
     HorizonForecast,
     Model,
@@ -25,7 +26,7 @@ from volguard.volatility.models import (
 from volguard.volatility.realized import SESSIONS_PER_YEAR, ohlc_of
 
 MONTH_SESSIONS: Final = 21  # of 30 calendar days, as India VIX looks ahead
-NO_FORECASTS: Final = VarianceForecasts(total_variance={}, left_out={}, past_month=())
+NO_FORECASTS: Final = VarianceForecasts(total_variance={}, left_out={}, nse_sigma_daily=None, past_month=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ def make_forecasts(
     return VarianceForecasts(
         total_variance=curves,
         left_out={name.value: reason for name, reason in fitted.left_out.items()},
+        nse_sigma_daily=sigma_after([bar.day for bar in bars], np.array([bar.close for bar in bars])),
         past_month=tuple(
             MonthForecast(day=day, volatility=level)
             for day, level in month_forecasts(bars, settings, bars[-reach.past_sessions :][0].day).items()
