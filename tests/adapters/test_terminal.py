@@ -44,6 +44,7 @@ def empty_status() -> StatusView:
         positions=(),
         greeks={"delta": None, "gamma": None, "vega_per_pt": None, "theta_per_day": None},
         limits=(LimitBar(name="open risk", value=None, limit=100000.0, unit="INR"),),
+        guards=("flat now: 512.25 rupees, 4 orders, 61.0 s", "VIX calm, rise +0.1%"),
         buckets=(),
         open_orders=(),
         last_decisions=(),

@@ -79,7 +79,12 @@ def test_charts_are_written_and_named_on_stderr(done: dict[str, Done], folder: P
 
 def test_tables_hold_the_figures_of_the_documents(done: dict[str, Done]) -> None:
     smile, surface, metrics = (done[f"{name} table"].out for name in ("smile", "surface", "metrics"))
-    assert "drawn by SVI" in smile and "liquid strikes" in smile and "24600" in smile
+    assert (
+        "drawn by SVI" in smile
+        and "liquid strikes" in smile
+        and "24650" in smile
+        and "calibrated 11:04, carried" in smile
+    )
     assert "calendar arbitrage: none" in surface and "2025-09-30" in surface
     assert f"VIX, model-free, 30 days: {document(done, 'metrics')['vix']['value']:.2f} (ok" in metrics
     assert "2025-09-02" in metrics and "2025-09-09" not in metrics

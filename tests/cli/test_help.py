@@ -16,7 +16,7 @@ COMMANDS = {
     *("run", "shadow", "status", "why"),
     *("journal show", "journal verify", "journal replay", "journal export"),
     *("chain show", "chain smile", "chain surface", "chain metrics", "chain history"),
-    *("vol", "payoff"),
+    *("vol", "payoff", "risk", "stress", "margin"),
     *("data inspect", "config show"),
 }
 README = PROJECT / "README.md"

@@ -33,10 +33,10 @@ def test_a_session_without_a_market_shows_no_invented_figure() -> None:
     view = frame(step.state, step)
     assert view is not None
     assert (view.reference_level, view.reference_origin) == (None, "not available")
-    assert (view.vix, view.vix_origin) == (None, "not given by the source")
+    assert (view.vix, view.vix_origin) == (None, "not available")
     assert (view.data_quality, view.pnl_net_inr, view.charges_inr) == (None, None, "0.00")
     assert set(view.greeks.values()) == {None} and view.positions == () and view.open_orders == ()
-    assert [bar.value for bar in view.limits[1:]] == [None] * 5
+    assert [bar.value for bar in view.limits[1:]] == [None] * 8
 
 
 def cash_of_closed_legs(trade: Trade) -> Decimal:
@@ -62,7 +62,7 @@ def test_a_frame_adds_up_with_the_book() -> None:
         assert sum(line.quantity for line in view.positions) == sum(p.quantity for p in desk.book.positions)
         assert len(view.open_orders) == len(desk.book.live_orders)
         used = sum(Decimal(str(bucket["used_inr"])) for bucket in view.buckets)
-        assert used == sum((t.reserved_inr for t in live), Decimal(0))
+        assert used == sum((t.capital_used_inr for t in live), Decimal(0))
         assert view.new_decisions == tuple(decision_line(d) for d in decisions_in(step))
         assert len(alerts_in(step)) <= len(step.effects)
         if view.positions and desk.last_snapshot_at == desk.now and view.pnl_net_inr is not None:

@@ -184,10 +184,35 @@ def test_the_fast_average_is_the_plain_sum_over_the_density(
     paid = payoff_at(legs, density.levels)
     found = expected_payoff(legs, credit, density)
     assert found.expected_points == pytest.approx(float(paid @ density.probability), abs=1e-6)
-    # Levels within a hair of a breakeven may fall on either side of it.
-    sure = density.probability[paid + credit > 1e-6].sum()
-    possible = density.probability[paid + credit > -1e-6].sum()
-    assert sure - 1e-9 <= found.probability_of_profit <= possible + 1e-9
+    # Each level's probability in so many equal shares, half on the way to either neighbour.
+    shares = 40
+    pieces, weight = spread(density, shares)
+    profit = float(weight[payoff_at(legs, pieces) + credit > 0.0].sum())
+    cuts = 1 + len(breakevens(legs, credit))
+    slack = cuts * float(density.probability.max()) / shares + 1e-9
+    assert found.probability_of_profit == pytest.approx(profit, abs=slack)
+
+
+def spread(density: LevelDensity, shares: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points within the cell of each level, and the probability of each."""
+    levels = density.levels
+    edges = np.concatenate((levels[:1], 0.5 * (levels[1:] + levels[:-1]), levels[-1:]))
+    part = (np.arange(shares // 2) + 0.5) / (shares // 2)
+    below = edges[:-1, None] + (levels - edges[:-1])[:, None] * part
+    above = levels[:, None] + (edges[1:] - levels)[:, None] * part
+    weight = np.repeat(density.probability / shares, shares)
+    return np.concatenate((below, above), axis=1).ravel(), weight
+
+
+def test_a_chance_moves_with_the_strike_and_not_in_steps_of_the_levels() -> None:
+    density = forecast_density(FORWARD, 0.12**2 * 7 / 365, 5.0)
+    points = np.arange(FORWARD - 200.0, FORWARD + 200.0, 0.25)
+    chance = np.array(density.chance_above(points.tolist()))
+    # Nowhere more than what the highest density gives a quarter of a point.
+    height = float((density.probability / np.gradient(density.levels)).max())
+    steps = -np.diff(chance)
+    assert steps.min() > 0.0 and steps.max() <= 0.25 * height * 1.001
+    assert float(density.probability.max()) > 10.0 * steps.max()
 
 
 @lru_cache(maxsize=8)
@@ -224,7 +249,7 @@ def test_an_option_is_worth_what_quadrature_of_students_t_gives(dof: float, stri
     chance = (stats.t.cdf(reach, dof) - stats.t.cdf(edge, dof)) / mass
     found = expected_payoff((bought(call(strike)),), 0.0, forecast_density(FORWARD, variance, dof))
     assert found.expected_points == pytest.approx(value, abs=0.03)
-    assert found.probability_of_profit == pytest.approx(chance, abs=0.012)
+    assert found.probability_of_profit == pytest.approx(chance, abs=5e-5)
 
 
 def test_outcomes_above_a_point_leave_out_the_point_itself() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from tests.chains import (
     FORWARD,
     MONTHLY,
+    NOW,
     SIGMA,
     WEEKLY,
     flat_vol_snapshot,
@@ -23,7 +24,9 @@ from tests.fakes import shipped
 from volguard.model.errors import UsageError
 from volguard.model.market import ChainSnapshot
 from volguard.operations.smile_view import smile_document, surface_of
+from volguard.operations.surface_session import surface_along
 from volguard.pricing.smile import FitStatus
+from volguard.report.smile_tables import fitted_text
 
 
 def skewed() -> ChainSnapshot:
@@ -98,6 +101,30 @@ def test_a_chain_without_bids_abstains_and_every_figure_is_json() -> None:
     assert "NaN" not in json.dumps(document)
     surface = surface_of(view_of(dead), shipped())
     assert set(surface.reason.tolist()) == {FitStatus.NO_FORWARD}
+
+
+def test_the_smile_of_a_session_is_the_carried_one_and_says_when_it_was_fitted() -> None:
+    first, now = (
+        view_of(flat_vol_snapshot(NOW + timedelta(minutes=minutes), sigma=sigma))
+        for minutes, sigma in ((0, SIGMA), (5, SIGMA + 0.01))
+    )
+    own = smile_document(now, None, shipped())
+    session = smile_document(now, None, shipped(), surface_along((first, now), shipped()))
+    assert own["fitted_at"] == own["ts"] == now.ts.isoformat()
+    assert session["fitted_at"] == first.ts.isoformat() and session["ts"] == own["ts"]
+    assert fitted_text(own) == "fitted on this snapshot"
+    assert fitted_text(session) == "calibrated 11:00, carried"
+    at_forward = min(own["strikes"], key=lambda row: abs(row["strike"] - FORWARD))["strike"]
+    residual = {
+        name: next(row["sabr_residual_pt"] for row in found["strikes"] if row["strike"] == at_forward)
+        for name, found in (("own", own), ("session", session))
+    }
+    assert abs(residual["own"]) < 0.1 and residual["session"] == pytest.approx(-1.0, abs=0.15)
+
+
+def test_a_smile_that_no_fit_draws_has_no_time_of_one() -> None:
+    quoted = smile_document(view_of(skewed()), MONTHLY, shipped("smile.near_error_max_pt=0.0"))
+    assert quoted["fitted_at"] is None and fitted_text(quoted) == "not fitted"
 
 
 def test_an_expiry_that_is_not_listed_is_refused_with_those_that_are() -> None:

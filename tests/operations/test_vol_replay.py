@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.chains import (
+    CAPABILITIES,
     MONTHLY,
     NOW,
     SIGMA,
@@ -73,7 +74,7 @@ def test_only_sessions_before_the_recorded_day_are_seen() -> None:
 
 
 def test_implied_and_forecast_variance_are_quoted_over_the_same_sessions() -> None:
-    view, fitted = flat_view(), fit_models(ohlc_of(real().index), shipped().models, sessions_max=21.0)
+    view, fitted = flat_view(), fit_models(ohlc_of(real().index), shipped().models, sessions_max=22.0)
     assert [row["cycle"] for row in rows(flat()).values()] == ["weekly", "monthly", "monthly", "monthly"]
     for number, (expiry, row) in enumerate(rows(flat()).items()):
         sessions = sessions_of_variance(shipped_rules().calendar, NOW, view.frame.closes[number])
@@ -85,7 +86,7 @@ def test_implied_and_forecast_variance_are_quoted_over_the_same_sessions() -> No
         for name in ("implied", "forecast"):
             assert row[f"{name}_variance"] == pytest.approx(row[name] ** 2 * sessions / 252.0, rel=1e-7)
         if expiry == WEEKLY.isoformat():
-            expected = forecast_over(fitted, sessions)
+            expected = forecast_over(fitted, sessions, math.ceil(sessions) - sessions)
             assert expected is not None
             assert row["forecast"] == pytest.approx(expected.volatility, rel=1e-8)
 
@@ -93,7 +94,8 @@ def test_implied_and_forecast_variance_are_quoted_over_the_same_sessions() -> No
 def test_the_signal_of_an_expiry_takes_z_and_fall_of_the_30_day_spread() -> None:
     month = flat()["chain"]["month"]
     assert month["implied"] == pytest.approx(SIGMA, abs=2e-3)
-    assert month["implied_by"] == "model-free vix of the chain" and month["past_by"] == "vix_proxy"
+    assert month["implied_by"] == "model-free vix of the chain: the source has none"
+    assert month["past_by"] == "vix_proxy"
     past = np.array([day.spread for day in spread_history(real(), shipped(), 252)])
     z = (month["spread"] - past.mean()) / past.std(ddof=1)
     assert month["z"] == pytest.approx(z, rel=1e-6)
@@ -163,6 +165,35 @@ def test_at_the_close_of_its_day_an_expiry_has_no_session_left() -> None:
     row = rows(replay_document(flat_view(ts=after), history, shipped()))[WEEKLY.isoformat()]
     assert row["sessions"] == 0.0 and row["spread"] is None and row["signal"] == "ABSTAIN"
     assert row["missing"]
+
+
+def test_a_vix_that_the_source_should_give_is_not_replaced_by_the_chains() -> None:
+    with_vix = replace(CAPABILITIES, vix=True)
+    silent = view_of(flat_vol_snapshot(listing=WIDE), capabilities=with_vix)
+    document = replay_document(silent, real(), shipped())
+    month = document["chain"]["month"]
+    assert (month["implied"], month["spread"], month["z"]) == (None, None, None)
+    assert month["missing"] == "the source has a VIX, this snapshot has none"
+    assert {row["signal"] for row in rows(document).values()} == {"ABSTAIN"}
+    told = view_of(flat_vol_snapshot(listing=WIDE, vix=0.12), capabilities=with_vix)
+    month = replay_document(told, real(), shipped())["chain"]["month"]
+    assert (month["implied"], month["implied_by"]) == (0.12, "vix of the source")
+
+
+def test_events_are_those_that_a_trade_on_the_day_of_the_chain_faces() -> None:
+    early = replace(real(), index=real().index[:-15], vix=real().vix[:-15])
+    document = replay_document(flat_view(), early, shipped())
+    assert document["as_of"] < "2025-08-20"
+    assert document["events"]["first"] == "2025-09-03"
+    assert document["events"] == flat()["events"]
+
+
+def test_an_expiry_without_a_forecast_says_what_kept_the_models_out_and_alike_ones_say_the_same() -> None:
+    short = replace(real(), index=real().index[-100:], vix=real().vix[-100:])
+    document = replay_document(flat_view(), short, shipped())
+    (reason,) = {row["missing"] for row in rows(document).values()}
+    assert reason.startswith("no model gave a forecast: ") and "99 sessions" in reason
+    assert document["chain"]["month"]["missing"] == reason
 
 
 def test_a_chain_without_quotes_gives_reasons_instead_of_figures() -> None:

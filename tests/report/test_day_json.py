@@ -15,7 +15,8 @@ from volguard.report.day_json import document
 MakeDay = Callable[..., DayInputs]
 KEYS = [
     "schema", "session_id", "phase", "source", "trading_date", "snapshots", "decisions", "decisions_hash",
-    "refusals", "refusals_by_rule", "orders", "fills", "trades", "open_positions", "missing_marks",
+    "refusals", "refusals_by_rule", "orders", "fills", "trades", "buckets", "open_positions",
+    "missing_marks",
     "realised_pnl_inr", "unrealised_pnl_inr", "gross_pnl_inr", "charges_inr", "net_pnl_inr", "data_quality",
     "gaps", "step_ms", "journal", "halted_reason", "ended",
 ]  # fmt: skip
@@ -78,3 +79,15 @@ def test_a_missing_mark_is_null_and_named(make_day: MakeDay) -> None:
     assert doc["open_positions"][0]["mark"] is None
     assert doc["unrealised_pnl_inr"] is doc["gross_pnl_inr"] is doc["net_pnl_inr"] is None
     assert doc["realised_pnl_inr"] == "0.00"
+
+
+def test_each_bucket_that_traded_has_its_own_result(make_day: MakeDay) -> None:
+    """Sums of its trades; a trade that nobody can mark leaves the sum unknown, not smaller."""
+    doc = written(make_day(book=book_of(condor("T1"), condor("T2", ("5.00", "11.00", "30.00", "12.00")))))
+    (row,) = doc["buckets"]
+    assert (row["bucket"], row["trades"], row["open_trades"]) == ("WEEKLY", 2, 1)
+    for key in ("gross_pnl_inr", "charges_inr", "net_pnl_inr"):
+        assert Decimal(row[key]) == sum(Decimal(trade[key]) for trade in doc["trades"])
+    unmarked = written(make_day(marks={}))["buckets"][0]
+    assert unmarked["gross_pnl_inr"] is unmarked["net_pnl_inr"] is None
+    assert Decimal(row["capital_used_inr"]) > 0

@@ -82,7 +82,7 @@ def test_without_a_quote_the_drawing_says_so() -> None:
 def test_the_table_tells_the_figures_and_the_reasons() -> None:
     found = document(flat_vol_snapshot())
     text = printed(found)
-    assert "IRON_CONDOR" in text and "2 x 75 = 150 units" in text
+    assert "IRON_CONDOR" in text and "2 x 75 = 150 units; smile fitted on this snapshot" in text
     for figure in (found["touch"]["credit_points"], *found["touch"]["breakevens"]):
         assert f"{figure:,.1f}" in text
     assert "P, P+1pt: not available: no history" in text

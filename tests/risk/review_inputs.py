@@ -21,7 +21,7 @@ from volguard.model.instrument import OptionType
 from volguard.model.order import Purpose
 from volguard.model.proposal import Budget
 from volguard.risk.concentration import ConcentrationGroup, GroupKey
-from volguard.risk.facts import OrderFacts, ReviewInputs, TradeFacts
+from volguard.risk.facts import OrderFacts, OrdersPlanned, ReviewInputs, TradeFacts
 from volguard.risk.vix_spike import VixSpikeState
 
 LIMITS = shipped().limits
@@ -97,6 +97,7 @@ GOOD = ReviewInputs(
     order_breaker="",
     orders_today=0,
     orders_last_second=0,
+    orders_planned=OrdersPlanned(),
     trade=TRADE,
     orders=(FACTS,),
     review_sequence=7,

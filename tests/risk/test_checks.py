@@ -39,7 +39,7 @@ from volguard.model.order import Purpose
 from volguard.pricing.quote_flags import UNTRADABLE, QuoteFlag
 from volguard.risk import book_checks, checks, order_checks
 from volguard.risk.checks import RISK_ADDING, RISK_REDUCING
-from volguard.risk.facts import Check, ReviewInputs
+from volguard.risk.facts import Check, OrdersPlanned, ReviewInputs
 from volguard.risk.vix_spike import VixSpikeState
 
 
@@ -180,6 +180,16 @@ AT_AND_PAST = [
     ),
     ("orders_per_day", spoiled(orders_today=499), spoiled(orders_today=500)),
     ("orders_per_second", spoiled(orders_last_second=7), spoiled(orders_last_second=8)),
+    (
+        "orders_per_day",
+        spoiled(orders_today=496, orders_planned=OrdersPlanned(in_all=4, at_once=2)),
+        spoiled(orders_today=497, orders_planned=OrdersPlanned(in_all=4, at_once=2)),
+    ),
+    (
+        "orders_per_second",
+        spoiled(orders_planned=OrdersPlanned(in_all=16, at_once=8)),
+        spoiled(orders_planned=OrdersPlanned(in_all=18, at_once=9)),
+    ),
     ("unknown_orders", spoiled(unknown_orders=0), spoiled(unknown_orders=1)),
     ("lot_multiple", asking(quantity=130), asking(quantity=131)),
     ("lot_multiple", asking(quantity=65), asking(quantity=0)),

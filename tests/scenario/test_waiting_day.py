@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import math
 from collections import Counter
 from datetime import date
 from typing import Any
@@ -103,7 +104,8 @@ def test_the_forecast_is_cut_at_the_close_before(waiting_day: Day) -> None:
     judged = [d["figures"] for d in decisions_of(waiting_day) if "forecast_vol" in d["figures"]]
     assert len(judged) > 400
     for figures in judged[::20]:
-        forecast = forecast_over(fitted, figures["sessions_to_expiry"])
+        sessions = figures["sessions_to_expiry"]
+        forecast = forecast_over(fitted, sessions, math.ceil(sessions) - sessions)
         assert forecast is not None
         assert figures["forecast_vol"] == pytest.approx(forecast.volatility, rel=1e-7)
         assert figures["forecast_dispersion"] == pytest.approx(forecast.dispersion, rel=1e-7)

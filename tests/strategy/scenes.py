@@ -91,6 +91,7 @@ def make_outlook(
     """A forecast, a past VIX of 9 to 14 % and a past spread around 2 %, so that today's z is above 0."""
     steady = 0.12 - (FORECAST if volatility is None else volatility)  # the 30-day spread does not fall
     values: dict[str, Any] = {
+        "missing": "" if volatility is not None else "no model was fitted",
         "last_close": 24_750.0,
         "last_day": DAY,
         "forecasts": NO_FORECASTS if volatility is None else flat_forecasts(volatility),

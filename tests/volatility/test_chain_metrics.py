@@ -113,7 +113,23 @@ def test_an_empty_chain_or_one_without_quotes_abstains_figure_by_figure() -> Non
             spot=FORWARD,
         )
     )
-    assert len(bare.missing) == 5 and bare.atm_strike is None
+    assert bare.missing == (
+        "no straddle on both sides of the forward",
+        "no calls listed",
+        "no puts listed",
+        "no gamma where there is open interest",
+    )
+    assert bare.atm_strike is None
+
+
+@pytest.mark.parametrize(("is_call", "reason"), [(True, "no puts listed"), (False, "no calls listed")])
+def test_an_expiry_that_lists_one_side_has_no_ratio_and_no_max_pain(is_call: bool, reason: str) -> None:
+    rows = chain()
+    mine = rows.is_call == is_call
+    columns = ("strike", "is_call", "mid", "gamma", "oi", "volume")
+    found = chain_metrics(replace(rows, **{name: getattr(rows, name)[mine] for name in columns}))
+    assert found.pcr_oi is found.pcr_volume is found.max_pain is None
+    assert reason in found.missing and not any("interest in calls" in text for text in found.missing)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the recorded day is not beside the project")

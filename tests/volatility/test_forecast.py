@@ -106,6 +106,18 @@ def test_no_time_left_or_time_beyond_every_model_gives_no_forecast(sessions: flo
     assert forecast_of(made(garch_t=(0.0, 0.01, 0.02, 0.03)), sessions) is None
 
 
+@pytest.mark.parametrize(("sessions", "gone"), [(2.38, 0.62), (0.38, 0.62), (5.5, 0.5)])
+def test_in_mid_session_what_is_over_of_today_is_taken_off_today(sessions: float, gone: float) -> None:
+    fitted = fit_models(ohlc_of(bars()), MODELS, sessions_max=45.0)
+    ours, theirs = forecast_of(real(), sessions, gone), forecast_over(fitted, sessions, gone)
+    assert ours is not None and theirs is not None
+    for name, model in fitted.models.items():
+        whole, today = model.total_variance(sessions + gone), model.total_variance(1.0)
+        left = whole - gone * today
+        assert ours.models[name] == pytest.approx(math.sqrt(left * 252 / sessions), rel=1e-12)
+    assert ours.variance == pytest.approx(theirs.variance, rel=1e-12)
+
+
 def test_a_month_is_the_sessions_that_thirty_days_hold() -> None:
     assert round(30 * 252 / 365) == MONTH_SESSIONS
 

@@ -18,6 +18,7 @@ from volguard.volatility.premium import (
     OVERNIGHT_SHARE,
     QUARTER_HOUR_SHARES,
     intraday_profile,
+    session_gone,
     session_volatility,
     sessions_of_variance,
     share_left,
@@ -139,3 +140,11 @@ def test_a_year_of_252_sessions_leaves_the_volatility_as_it_is() -> None:
 )
 def test_nothing_is_implied_without_time_or_volatility(sigma: float, years: float, sessions: float) -> None:
     assert session_volatility(sigma, years, sessions) is None
+
+
+def test_what_is_over_of_today_and_what_is_left_make_a_whole_session() -> None:
+    for hour in (8, 9, 10, 12, 15, 18):
+        now = at(hour, 30)
+        whole = session_gone(CALENDAR, now) + sessions_of_variance(CALENDAR, now, EXPIRY)
+        assert whole == pytest.approx(3.0)
+    assert session_gone(CALENDAR, at(12, 0, date(2025, 8, 30))) == 0.0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from volguard.adapters.journal_codec import SNAPSHOT_KIND, decode, decode_as
 from volguard.adapters.journal_reader import JournalReader
+from volguard.engine.day_outlook import outlook_of
 from volguard.engine.observe import unchanged_s
 from volguard.engine.state import Desk, State
 from volguard.engine.step import Engine
@@ -13,7 +15,7 @@ from volguard.measure.market_view import MarketView, view_market
 from volguard.model.errors import JournalDamaged
 from volguard.model.event import HistoryLoaded, SessionEnded, SessionStarted, StepFailed
 from volguard.ports import JournalRow
-from volguard.volatility.outlook import NO_OUTLOOK, Outlook, make_outlook
+from volguard.volatility.outlook import NO_OUTLOOK, Outlook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ def _from_checkpoint(reader: JournalReader, engine: Engine, checkpoint: JournalR
     return State(
         desk=desk,
         market=_market_before(reader, engine, desk, checkpoint.seq),
-        outlook=_outlook(reader, engine),
+        outlook=_outlook(reader, engine, desk.trading_date),
     )
 
 
@@ -88,10 +90,8 @@ def _market_before(reader: JournalReader, engine: Engine, desk: Desk, seq: int) 
     return view
 
 
-def _outlook(reader: JournalReader, engine: Engine) -> Outlook:
-    settings = engine.settings
+def _outlook(reader: JournalReader, engine: Engine, trading_date: date) -> Outlook:
     for row in reader.rows(kinds=(HistoryLoaded.__name__,)):
         history: HistoryLoaded = decode(row.kind, row.body)
-        sessions = settings.iv_rv.history_sessions
-        return make_outlook(history.index, history.vix, history.forecasts, sessions=sessions)
+        return outlook_of(history, trading_date, engine.settings, engine.rules)
     return NO_OUTLOOK

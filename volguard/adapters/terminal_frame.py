@@ -35,7 +35,7 @@ def frame(view: StatusView, *, width: int) -> RenderableType:
     from rich.console import Group
     from rich.table import Table
 
-    book = [*_positions_section(view), *_limits_section(view)]
+    book = [*_positions_section(view), *_limits_section(view), *_guards_section(view)]
     house = [*_decisions_section(view), *_buckets_section(view), *_orders_section(view)]
     top = [_header(view), *_alerts_section(view)]
     if width < WIDE_COLUMNS:
@@ -144,6 +144,11 @@ def _limits_section(view: StatusView) -> Iterable[RenderableType]:
     for limit in view.limits:
         table.add_row(*_limit_cells(limit))
     yield table
+
+
+def _guards_section(view: StatusView) -> Iterable[RenderableType]:
+    for guard in view.guards:
+        yield _line((guard, "dim"))
 
 
 def _limit_cells(limit: LimitBar) -> tuple[str | Text, ...]:

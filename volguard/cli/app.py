@@ -8,7 +8,7 @@ from typing import Any, Final
 import typer
 
 from volguard import __version__
-from volguard.cli import chain, config, data, journal, payoff, run, status, vol, why
+from volguard.cli import chain, config, data, journal, margin, payoff, risk, run, status, stress, vol, why
 from volguard.cli.options import error_text
 from volguard.model.errors import UsageError, VolguardError
 
@@ -31,6 +31,9 @@ app.add_typer(journal.app, name="journal")
 app.add_typer(chain.app, name="chain")
 app.command("vol")(vol.vol)
 app.command("payoff")(payoff.payoff)
+app.command("risk")(risk.risk)
+app.command("stress")(stress.stress)
+app.command("margin")(margin.margin)
 app.add_typer(data.app, name="data")
 app.add_typer(config.app, name="config")
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from volguard.cli.market_options import (
+    AtOption,
+    ChainJournalOption,
+    ExpiryOption,
+    HtmlOption,
+    PngOption,
+    ReplayOption,
+    viewed,
+    write_charts,
+)
 from volguard.cli.options import (
     JsonOption,
     PresetOption,
@@ -19,40 +29,15 @@ from volguard.cli.options import (
     say,
     settings_of,
 )
-from volguard.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from volguard.config.settings import Settings
-    from volguard.measure.market_view import MarketView
-
 app = typer.Typer(help="Analyse an option chain.", no_args_is_help=True)
 
-ReplayOption = Annotated[
-    Path | None,
-    typer.Option("--replay", help="A recorded day; else the newest journal's.", show_default=False),
-]
-ExpiryOption = Annotated[
-    datetime | None,
-    typer.Option("--expiry", formats=["%Y-%m-%d"], help="Expiry; else the nearest.", show_default=False),
-]
 EachExpiryOption = Annotated[
     datetime | None,
     typer.Option("--expiry", formats=["%Y-%m-%d"], help="Expiry; else all of them.", show_default=False),
-]
-AtOption = Annotated[
-    str | None,
-    typer.Option("--at", help="Last snapshot up to HH:MM[:SS]; else the last.", show_default=False),
-]
-ChainJournalOption = Annotated[
-    Path | None, typer.Option("--journal", help="Read the chain from this journal.", show_default=False)
-]
-PngOption = Annotated[
-    Path | None, typer.Option("--png", help="Write the charts to this file as well.", show_default=False)
-]
-HtmlOption = Annotated[
-    Path | None, typer.Option("--html", help="Write a page with the charts as well.", show_default=False)
 ]
 SPOKEN_S = 1.0  # between two words on progress
 
@@ -79,7 +64,7 @@ def show(
     """
     from volguard.operations.chain_view import chain_document
 
-    view, _ = _viewed(replay, at, journal, overrides, preset, root)
+    view, _ = viewed(replay, at, journal, overrides, preset, root)
     document = chain_document(view, expiry.date() if expiry is not None else None)
     if as_json:
         print_json(document)
@@ -107,12 +92,14 @@ def smile(
     Example: volguard chain smile --replay day.parquet --at 11:15 --expiry 2025-09-02 --png smile.png
     """
     from volguard.operations.smile_view import smile_document
+    from volguard.operations.surface_session import surface_at
 
-    view, settings = _viewed(replay, at, journal, overrides, preset, root)
-    document = smile_document(view, expiry.date() if expiry is not None else None, settings)
+    view, settings = viewed(replay, at, journal, overrides, preset, root)
+    fitted = surface_at(replay, view, settings) if replay is not None else None
+    document = smile_document(view, expiry.date() if expiry is not None else None, settings, fitted)
     from volguard.report.smile_charts import smile_page, smile_png
 
-    _write_charts(document, png, smile_png, html, smile_page)
+    write_charts(document, png, smile_png, html, smile_page)
     if as_json:
         print_json(document)
         return
@@ -140,13 +127,13 @@ def surface(
     from volguard.operations.surface_session import surface_at
     from volguard.operations.surface_view import surface_document
 
-    view, settings = _viewed(replay, at, journal, overrides, preset, root)
+    view, settings = viewed(replay, at, journal, overrides, preset, root)
     # Of a recorded day the surface is the one that a session would have had by then.
     surface = surface_at(replay, view, settings) if replay is not None else None
     document = surface_document(view, settings, surface)
     from volguard.report.smile_charts import surface_page, surface_png
 
-    _write_charts(document, png, surface_png, html, surface_page)
+    write_charts(document, png, surface_png, html, surface_page)
     if as_json:
         print_json(document)
         return
@@ -174,11 +161,11 @@ def metrics(
     """
     from volguard.operations.metrics_view import metrics_document
 
-    view, settings = _viewed(replay, at, journal, overrides, preset, root)
+    view, settings = viewed(replay, at, journal, overrides, preset, root)
     document = metrics_document(view, expiry.date() if expiry is not None else None, settings)
     from volguard.report.metrics_charts import metrics_page, metrics_png
 
-    _write_charts(document, png, metrics_png, html, metrics_page)
+    write_charts(document, png, metrics_png, html, metrics_page)
     if as_json:
         print_json(document)
         return
@@ -217,50 +204,13 @@ def history(
     settings = settings_of(root_of(root), overrides, preset).settings
     day = expiry.date() if expiry is not None else None
     document = history_document(replay, every_min=every, expiry=day, settings=settings, tell=_now_and_then())
-    _write_charts(document, png, history_png, html, history_page)
+    write_charts(document, png, history_png, html, history_page)
     if as_json:
         print_json(document)
         return
     from volguard.report.chain_history_tables import history_table
 
     print_table(history_table(document))
-
-
-def _viewed(
-    replay: Path | None,
-    at: str | None,
-    journal: Path | None,
-    overrides: list[str] | None,
-    preset: str | None,
-    root: Path | None,
-) -> tuple[MarketView, Settings]:
-    from volguard.operations.chain_view import from_file, from_journal
-
-    found_root = root_of(root)
-    settings = settings_of(found_root, overrides, preset).settings
-    view = from_file(replay, at, settings) if replay is not None else from_journal(found_root, journal, at)
-    return view, settings
-
-
-def _write_charts(
-    document: dict[str, Any],
-    png: Path | None,
-    picture: Callable[[dict[str, Any]], bytes],
-    html: Path | None,
-    page: Callable[[dict[str, Any]], str],
-) -> None:
-    if png is not None:
-        _write("--png", png, picture(document))
-    if html is not None:
-        _write("--html", html, page(document).encode())
-
-
-def _write(option: str, path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"{option} {path}: cannot be written: {error.strerror}") from error
-    say(f"chart in {path}")
 
 
 def _now_and_then() -> Callable[[str], None]:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from volguard.cli.chain import AtOption, ChainJournalOption, ExpiryOption, PngOption, ReplayOption
+from volguard.cli.market_options import (
+    AtOption,
+    ChainJournalOption,
+    DailyOption,
+    ExpiryOption,
+    HtmlOption,
+    LotsOption,
+    PngOption,
+    ReplayOption,
+    viewed,
+    write_charts,
+)
 from volguard.cli.options import (
     JsonOption,
     PresetOption,
@@ -16,15 +26,7 @@ from volguard.cli.options import (
     print_json,
     print_table,
     root_of,
-    say,
-    settings_of,
 )
-from volguard.model.errors import UsageError
-
-if TYPE_CHECKING:
-    from volguard.config.roots import Root
-    from volguard.config.settings import Settings
-    from volguard.measure.market_view import MarketView
 
 
 def payoff(
@@ -35,17 +37,10 @@ def payoff(
     expiry: ExpiryOption = None,
     at: AtOption = None,
     journal: ChainJournalOption = None,
-    lots: Annotated[int, typer.Option("--lots", help="Lots of the whole structure.")] = 1,
-    history: Annotated[
-        Path | None,
-        typer.Option(
-            "--history", help="Daily files for the forecast; else [history] folder.", show_default=False
-        ),
-    ] = None,
+    lots: LotsOption = 1,
+    history: DailyOption = None,
     png: PngOption = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", help="Write a page with the chart.", show_default=False)
-    ] = None,
+    html: HtmlOption = None,
     overrides: SetOption = None,
     preset: PresetOption = None,
     as_json: JsonOption = False,
@@ -58,41 +53,20 @@ def payoff(
     from volguard.operations.legs_text import legs_of
     from volguard.operations.payoff_measures import bars_before
     from volguard.operations.payoff_view import payoff_document
+    from volguard.operations.surface_session import surface_at
 
-    found_root = root_of(root)
-    settings = settings_of(found_root, overrides, preset).settings
-    view = _view(replay, journal, at, found_root, settings)
+    view, settings = viewed(replay, at, journal, overrides, preset, root)
     lines = legs_of(legs, view.listing, expiry.date() if expiry is not None else None)
-    usual = found_root.resolve(settings.history.folder)
+    usual = root_of(root).resolve(settings.history.folder)
     bars = bars_before(view.ts.date(), history, usual, settings)
-    document = payoff_document(view, lines, lots=lots, bars=bars, settings=settings)
-    if png is not None:
-        from volguard.report.payoff_charts import payoff_png
+    surface = surface_at(replay, view, settings) if replay is not None else None
+    document = payoff_document(view, lines, lots=lots, bars=bars, settings=settings, surface=surface)
+    from volguard.report.payoff_charts import payoff_page, payoff_png
 
-        _write("--png", png, payoff_png(document))
-    if html is not None:
-        from volguard.report.payoff_charts import payoff_page
-
-        _write("--html", html, payoff_page(document).encode())
+    write_charts(document, png, payoff_png, html, payoff_page)
     if as_json:
         print_json(document)
         return
     from volguard.report.payoff_tables import payoff_table
 
     print_table(payoff_table(document))
-
-
-def _view(
-    replay: Path | None, journal: Path | None, at: str | None, root: Root, settings: Settings
-) -> MarketView:
-    from volguard.operations.chain_view import from_file, from_journal
-
-    return from_file(replay, at, settings) if replay is not None else from_journal(root, journal, at)
-
-
-def _write(option: str, path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"{option} {path}: cannot be written: {error.strerror}") from error
-    say(f"chart in {path}")

@@ -10,6 +10,7 @@ from volguard.engine.supervisor import degrade
 from volguard.model.event import Alert, Severity
 from volguard.model.order import OrderState
 from volguard.risk.breaker import (
+    BreakerState,
     Circuit,
     Outcome,
     OutcomeKind,
@@ -31,11 +32,11 @@ OUTCOME_OF: Final = {
 def rest_breakers(turn: Turn) -> None:
     """Let time pass for both: an open one cools, an attempt that nobody answered fails."""
     desk, settings = turn.desk, turn.settings
-    turn.desk = replace(
-        desk,
-        order_breaker=advance(desk.order_breaker, turn.now, settings.order_breaker),
-        feed_breaker=advance(desk.feed_breaker, turn.now, settings.feed_breaker),
-    )
+    before = desk.order_breaker
+    after = advance(before, turn.now, settings.order_breaker)
+    feed = advance(desk.feed_breaker, turn.now, settings.feed_breaker)
+    turn.desk = replace(desk, order_breaker=after, feed_breaker=feed)
+    _tell(turn, before, after)
 
 
 def note_order_sent(turn: Turn, tag: str) -> None:
@@ -53,9 +54,7 @@ def note_order_word(turn: Turn, tag: str) -> None:
     before = turn.desk.order_breaker
     after = note_outcome(before, Outcome(key=tag, kind=kind), turn.now, turn.settings.order_breaker)
     turn.desk = replace(turn.desk, order_breaker=after)
-    if after.circuit is Circuit.OPEN and before.circuit is not Circuit.OPEN:
-        text = f"no new orders for a while: {after.reason}"
-        turn.effects.append(Alert(ts=turn.now, severity=Severity.CRITICAL, code="order_breaker", text=text))
+    _tell(turn, before, after)
 
 
 def note_feed(turn: Turn, *, is_good: bool) -> None:
@@ -72,3 +71,9 @@ def note_feed(turn: Turn, *, is_good: bool) -> None:
     turn.desk = replace(turn.desk, feed_breaker=state)
     if state.circuit is not Circuit.CLOSED:
         degrade(turn, "feed_breaker", f"the feed failed too often: {state.reason}")
+
+
+def _tell(turn: Turn, before: BreakerState, after: BreakerState) -> None:
+    if after.circuit is Circuit.OPEN and before.circuit is not Circuit.OPEN:
+        text = f"no new orders for a while: {after.reason}"
+        turn.effects.append(Alert(ts=turn.now, severity=Severity.CRITICAL, code="order_breaker", text=text))

@@ -133,7 +133,7 @@ def _wait(turn: Turn, bucket: Bucket, wait: Wait) -> None:
 
 def _wait_for_state(turn: Turn, bucket: Bucket) -> None:
     desk = turn.desk
-    causes = ", ".join(desk.degraded_by) or desk.flatten_reason or "healing"
+    causes = desk.flatten_reason or ", ".join(desk.degraded_by) or "healing"
     reason = f"trading_{desk.trading_state.value.lower()}"
     text = f"trading state is {desk.trading_state.value} ({causes})"
     _wait(turn, bucket, Wait(reason=reason, text=text, figures={"quality": desk.quality}))

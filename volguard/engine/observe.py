@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+from volguard.engine.held_risk import flat_cost_of
 from volguard.engine.state import Desk, Turn
 from volguard.engine.supervisor import degrade, recover
-from volguard.execution.ladder import patience_s
 from volguard.measure.chain_vix import month_volatility
-from volguard.measure.flat_cost import FlatCost, flat_cost
+from volguard.measure.flat_cost import FlatCost
 from volguard.measure.market_view import (
     AtTheMoney,
     at_the_money,
@@ -25,7 +25,6 @@ from volguard.model.book import ZERO, Bucket, Trade, positions_of
 from volguard.model.decision import FigureValue
 from volguard.model.event import MarketSeen
 from volguard.model.market import ChainSnapshot
-from volguard.model.order import Urgency
 from volguard.model.units import figure
 from volguard.risk.breaker import Circuit
 from volguard.risk.vix_spike import note_vix
@@ -101,14 +100,7 @@ def flat_now(turn: Turn) -> FlatCost | None:
     positions = turn.desk.book.positions
     if turn.market is None or not positions:
         return None
-    return flat_cost(
-        turn.market,
-        positions,
-        trade_date=turn.desk.trading_date,
-        rules=turn.rules,
-        settings=turn.settings.flat_cost,
-        fill_wait_s=patience_s(Urgency.HIGH, turn.cadence_s, turn.settings.execution),
-    )
+    return flat_cost_of(turn.market, positions, turn.desk, settings=turn.settings, rules=turn.rules)
 
 
 def unchanged_s(desk: Desk, snapshot: ChainSnapshot) -> float:

@@ -10,26 +10,26 @@ from decimal import Decimal
 from typing import Final
 
 from volguard.engine.book_after import committed, leg_positions, trade_after
+from volguard.engine.held_risk import held_risk, margin_inputs
 from volguard.engine.order_facts import order_facts
 from volguard.engine.state import Turn
 from volguard.engine.supervisor import is_session_open
 from volguard.execution.basket import is_uncovered, uncovered_units
-from volguard.measure.book_risk import BookRisk, MarginInputs, book_margin, book_risk
+from volguard.measure.book_risk import BookRisk, book_margin
 from volguard.measure.exposure_groups import net_positions
 from volguard.measure.margin import Margin
 from volguard.measure.payoff import max_loss_points
 from volguard.measure.stress import StressResult, portfolio_stress
-from volguard.measure.touch import fair_values
 from volguard.model.book import ZERO, Bucket, Leg, Position, Trade, TradeState, positions_of
 from volguard.model.decision import Approved, Breach, FigureValue, Refused
-from volguard.model.instrument import OptionType
+from volguard.model.instrument import OptionType, Side
 from volguard.model.order import OrderRequest, OrderState, Purpose
 from volguard.model.proposal import Budget, Proposal
 from volguard.model.units import figure, rupees
 from volguard.risk.breaker import refusal
 from volguard.risk.buckets import budget_of, capital_used_inr, open_risk_inr
 from volguard.risk.concentration import concentration_groups
-from volguard.risk.facts import ReviewInputs, TradeFacts
+from volguard.risk.facts import OrdersPlanned, ReviewInputs, TradeFacts
 from volguard.risk.review import review, screen
 
 RUPEE: Final = 1.0
@@ -68,6 +68,7 @@ def screen_proposal(turn: Turn, proposal: Proposal) -> Screened:
         open_risk_after_inr=open_risk_inr(live) + proposal.risk_inr,
         capital_used_after_inr=capital_used_inr(live) + used,
         concentration_after=concentration_groups((*live, trade)),
+        orders_planned=_orders_planned(turn, proposal),
     )
     turn.desk = replace(turn.desk, reviews=turn.desk.reviews + 1)
     breaches = screen(inputs, turn.settings.limits)
@@ -96,23 +97,8 @@ def risk_of(turn: Turn, positions: Sequence[Position]) -> BookRisk | None:
     """Greeks, stress and margin of positions on the market of now; None without a market."""
     if turn.market is None:
         return None
-    settings = turn.settings
-    return book_risk(
-        turn.market,
-        positions,
-        stress=settings.stress,
-        quality=settings.quality,
-        margin=margin_inputs(turn),
-    )
-
-
-def margin_inputs(turn: Turn) -> MarginInputs:
-    """What margins of this session are measured from beside the market."""
-    return MarginInputs(
-        rules=turn.rules.margin,
-        trade_date=turn.desk.trading_date,
-        previous_close=turn.outlook.last_close,
-        sigma_daily=turn.outlook.forecasts.nse_sigma_daily,
+    return held_risk(
+        turn.market, positions, turn.desk, turn.outlook, settings=turn.settings, rules=turn.rules
     )
 
 
@@ -154,15 +140,8 @@ def _exit_inputs(turn: Turn, trade: Trade, requests: Sequence[OrderRequest]) -> 
 
 def _stress_rise_inr(turn: Turn, before: Sequence[Position], after: Sequence[Position]) -> float | None:
     # A short that is bought back can no longer win its remaining value: by so much a loss elsewhere may rise.
+    # That value is the stress's own, or a quote out of line with those beside it would keep the short open.
     if turn.market is None:
-        return None
-    settings = turn.settings
-    results = [
-        portfolio_stress(turn.market, positions, settings.stress, settings.quality)
-        for positions in (before, after)
-    ]
-    losses = [result.stressed_loss_inr for result in results if isinstance(result, StressResult)]
-    if len(losses) < len(results):
         return None
     held = {position.contract: position.quantity for position in after}
     bought = [
@@ -170,13 +149,15 @@ def _stress_rise_inr(turn: Turn, before: Sequence[Position], after: Sequence[Pos
         for position in before
         if position.quantity < 0
     ]
-    values = fair_values(turn.market, [position.contract for position in bought])
-    value = sum(
-        position.quantity * float(each)
-        for position, each in zip(bought, values, strict=True)
-        if position.quantity
-    )
-    rise = losses[1] - losses[0] - value
+    settings = turn.settings
+    results = [
+        portfolio_stress(turn.market, positions, settings.stress, settings.quality)
+        for positions in (before, after, bought)
+    ]
+    known = [result for result in results if isinstance(result, StressResult)]
+    if len(known) < len(results):
+        return None
+    rise = known[1].stressed_loss_inr - known[0].stressed_loss_inr - known[2].value_inr
     return figure(rise) if math.isfinite(rise) and rise > RUPEE else 0.0
 
 
@@ -194,10 +175,20 @@ def _proposed(turn: Turn, proposal: Proposal) -> tuple[TradeFacts, tuple[Positio
     return facts, positions
 
 
+def _orders_planned(turn: Turn, proposal: Proposal) -> OrdersPlanned:
+    # Slices of each leg below the freeze quantity; longs leave first, then shorts.
+    underlying = proposal.legs[0].contract.underlying
+    freeze = turn.rules.contracts.freeze_quantity(underlying, turn.desk.trading_date)
+    slices = math.ceil(proposal.lots / max(1, freeze // proposal.lot_size))
+    longs = sum(leg.side is Side.BUY for leg in proposal.legs)
+    larger = max(longs, len(proposal.legs) - longs)
+    return OrdersPlanned(in_all=slices * len(proposal.legs), at_once=slices * larger)
+
+
 def _margin_inr(turn: Turn, positions: Sequence[Position]) -> Decimal | None:
     if turn.market is None:
         return None
-    margin = book_margin(turn.market, positions, margin_inputs(turn))
+    margin = book_margin(turn.market, positions, margin_inputs(turn.desk, turn.outlook, turn.rules))
     return rupees(margin.total_inr) if isinstance(margin, Margin) else None
 
 
@@ -251,6 +242,7 @@ def _inputs(turn: Turn, facts: TradeFacts) -> ReviewInputs:
         order_breaker=refusal(desk.order_breaker, turn.now),
         orders_today=len(desk.book.orders),
         orders_last_second=sum(second < order.priced_at for order in desk.book.orders),
+        orders_planned=OrdersPlanned(),
         trade=facts,
         orders=(),
         review_sequence=desk.reviews + 1,

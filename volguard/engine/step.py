@@ -8,6 +8,7 @@ from datetime import datetime
 
 from volguard.engine.baskets import close_late_fills, drive, unwind_entries
 from volguard.engine.breakers import note_feed, note_order_word, rest_breakers
+from volguard.engine.day_outlook import outlook_of
 from volguard.engine.entries import seek_entries
 from volguard.engine.exits import seek_exits
 from volguard.engine.observe import observe
@@ -42,7 +43,6 @@ from volguard.model.event import (
     StepFailed,
 )
 from volguard.nse.rules import Rules
-from volguard.volatility.outlook import make_outlook
 
 
 class Engine:
@@ -116,9 +116,13 @@ def _take(turn: Turn, event: Event) -> None:
             move(turn, Word.AGREED, "paper book agrees by construction")
         case SessionResumed() | SessionEnded():
             pass
-        case HistoryLoaded(index=index, vix=vix, forecasts=forecasts):
-            sessions = turn.settings.iv_rv.history_sessions
-            turn.outlook = make_outlook(index, vix, forecasts, sessions=sessions)
+        case HistoryLoaded():
+            turn.outlook = outlook_of(event, turn.desk.trading_date, turn.settings, turn.rules)
+            if turn.outlook.missing:
+                text = f"no forecast today: {turn.outlook.missing}"
+                turn.effects.append(
+                    Alert(ts=turn.now, severity=Severity.WARNING, code="no_forecast", text=text)
+                )
         case MarketSnapshot():
             _on_snapshot(turn, event)
         case FeedGap(last_ts=last_ts):

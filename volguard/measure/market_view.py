@@ -47,6 +47,7 @@ class MarketView:
     """
 
     snapshot: ChainSnapshot
+    capabilities: Capabilities  # of the source: what a snapshot should hold
     frame: Frame
     after_gap: bool
     years: FloatArray  # per expiry
@@ -136,6 +137,7 @@ def view_market(
     )
     return MarketView(
         snapshot=snapshot,
+        capabilities=capabilities,
         frame=frame,
         after_gap=after_gap,
         years=years,

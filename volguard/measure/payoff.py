@@ -41,10 +41,26 @@ class LevelDensity:
         mass, level = self._tails
         return list(zip(mass[first].tolist(), level[first].tolist(), strict=True))
 
+    def chance_above(self, points: Sequence[float]) -> list[float]:
+        """Probability above each point: each level's is spread evenly over its cell, half to either side.
+
+        Without that a chance would jump as a point passes a level.
+        """
+        at, mass = self._spread
+        return np.interp(points, at, mass).tolist()
+
     def per_point(self, levels: FloatArray) -> FloatArray:
         """Probability per index point at levels, same shape; zero outside the grid."""
         height = self.probability / np.gradient(self.levels)
         return np.interp(levels, self.levels, height, left=0.0, right=0.0)
+
+    @cached_property
+    def _spread(self) -> tuple[FloatArray, FloatArray]:
+        # Edges of the cells and the levels between them in turn, and the probability above each.
+        at = np.empty(2 * len(self.levels) + 1)
+        at[0::2], at[1::2] = cell_edges(self.levels), self.levels
+        halves = np.repeat(0.5 * self.probability, 2)
+        return at, np.append(np.cumsum(halves[::-1])[::-1], 0.0)
 
     @cached_property
     def _tails(self) -> tuple[FloatArray, FloatArray]:
@@ -122,19 +138,27 @@ def expected_payoff(legs: Sequence[Leg], credit: float, density: LevelDensity) -
     """Expected payoff under a density and the chance that credit plus payoff is above zero."""
     strikes = [float(leg.contract.strike) for leg in legs]
     edges = [0.0, *breakevens(legs, credit)]
-    outcomes = density.above([*strikes, *edges])
+    outcomes = density.above(strikes)
     expected = 0.0
-    for leg, strike, (mass, level) in zip(legs, strikes, outcomes, strict=False):
+    for leg, strike, (mass, level) in zip(legs, strikes, outcomes, strict=True):
         call = level - strike * mass
         is_call = leg.contract.option_type is OptionType.CALL
         expected += leg.side.sign * (call if is_call else call - (density.mean - strike))
-    beyond = [mass for mass, _ in outcomes[len(strikes) :]] + [0.0]
+    beyond = [*density.chance_above(edges), 0.0]
     profit = sum(
         beyond[i] - beyond[i + 1]
         for i, low in enumerate(edges)
         if _points_at(legs, _inside(low, edges[i + 1] if i + 1 < len(edges) else math.inf)) + credit > 0
     )
     return ExpectedPayoff(expected_points=expected, probability_of_profit=profit)
+
+
+def cell_edges(levels: FloatArray) -> FloatArray:
+    """Bounds of the cells of levels ascending, shape (points + 1,): half way to each neighbour.
+
+    The outermost cells end at their own level.
+    """
+    return np.concatenate((levels[:1], 0.5 * (levels[1:] + levels[:-1]), levels[-1:]))
 
 
 def _points_at(legs: Sequence[Leg], level: float) -> float:

@@ -60,6 +60,7 @@ class StatusView:
     positions: tuple[PositionLine, ...]
     greeks: Mapping[str, float | None]
     limits: tuple[LimitBar, ...]
+    guards: tuple[str, ...]  # being flat now, the worst cell, VIX spike, breakers: a line each
     buckets: tuple[Mapping[str, FigureValue], ...]  # name, capital, used, open trades, last decision
     open_orders: tuple[str, ...]
     last_decisions: tuple[str, ...]  # newest first, one line each with its reason

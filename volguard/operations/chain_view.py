@@ -29,7 +29,7 @@ def from_file(path: Path, at: str | None, settings: Settings) -> MarketView:
     """The last snapshot of a file up to a time of day, priced. Raises DataError, UsageError."""
     rules = rules_of(settings)
     market = open_recording(path, settings, rules)
-    until = _clock(at)
+    until = clock_of(at)
     chosen: ChainSnapshot | None = None
     for snapshot in market.snapshots():
         if until is not None and snapshot.ts.time() > until:
@@ -50,7 +50,7 @@ def from_file(path: Path, at: str | None, settings: Settings) -> MarketView:
 def from_journal(root: Root, journal: Path | None, at: str | None) -> MarketView:
     """The last journaled snapshot up to a time of day, priced with the journal's own settings."""
     path = journal or newest_journal(root.resolve("journal"))
-    until = _clock(at)
+    until = clock_of(at)
     with JournalReader.open(path) as reader:
         started = beginning_of(reader).started
         settings = restore(started.settings, Settings)
@@ -116,13 +116,25 @@ def _option(view: MarketView, row: int) -> dict[str, Any]:
     }
 
 
-def _clock(text: str | None) -> time | None:
+def clock_of(text: str | None) -> time | None:
+    """The time of day of an `--at`, None without one. Raises UsageError."""
     if text is None:
         return None
     try:
-        return time.fromisoformat(text)
+        clock = time.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"--at was {text}, must be HH:MM or HH:MM:SS") from error
+    if clock.tzinfo is not None:
+        raise UsageError(
+            f"--at was {text}, must be HH:MM or HH:MM:SS, which is Indian time without an offset"
+        )
+    return clock
+
+
+def check_one_source(replay: Path | None, journal: Path | None) -> None:
+    """Raises UsageError when a call names a recorded day and a journal: one would be read, one ignored."""
+    if replay is not None and journal is not None:
+        raise UsageError("--replay and --journal were combined; give one of them")
 
 
 def _known(value: Any) -> float | None:

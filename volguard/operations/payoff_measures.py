@@ -21,8 +21,8 @@ from volguard.operations.smile_view import known
 from volguard.operations.vol_view import read_history
 from volguard.pricing.slices import SmileSource
 from volguard.pricing.surface import Surface
-from volguard.volatility.models import HorizonForecast, fit_models, forecast_over
-from volguard.volatility.premium import sessions_of_variance
+from volguard.volatility.models import FittedSet, HorizonForecast, fit_models, forecast_over
+from volguard.volatility.premium import session_gone, sessions_of_variance
 from volguard.volatility.realized import SESSIONS_PER_YEAR, ohlc_of
 from volguard.wiring import rules_of
 
@@ -124,9 +124,13 @@ def _forecast(
         return error.message
     if bars[-1].day != before:
         return f"the history ends on {bars[-1].day}, the session before was {before}"
-    fitted = fit_models(ohlc_of(bars), settings.models, sessions_max=sessions)
-    forecast = forecast_over(fitted, sessions)
-    if forecast is None:
-        reasons = sorted(set(fitted.left_out.values()))
-        return f"no model gave a forecast: {'; '.join(reasons) or 'no session is left'}"
-    return forecast
+    gone = session_gone(calendar, view.ts)
+    fitted = fit_models(ohlc_of(bars), settings.models, sessions_max=gone + sessions)
+    forecast = forecast_over(fitted, sessions, gone)
+    return no_forecast(fitted, sessions) if forecast is None else forecast
+
+
+def no_forecast(fitted: FittedSet, sessions: float) -> str:
+    """Why a set of models gave no forecast of so many sessions: what kept each out, equal reasons once."""
+    reasons = sorted(set(fitted.left_out.values())) if sessions > 0.0 else ["no session is left"]
+    return f"no model gave a forecast: {'; '.join(reasons) or 'none was fitted'}"

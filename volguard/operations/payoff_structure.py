@@ -19,6 +19,7 @@ from volguard.operations.legs_text import LegLine, unit_legs
 from volguard.pricing.surface import Surface
 from volguard.wiring import rules_of
 
+LOTS_MAX: Final = 10_000
 # Type and sign of the legs from the lowest strike up (a put before a call of its strike), ratio 1 each.
 NAMES: Final[Mapping[tuple[tuple[str, int], ...], str]] = {
     (("PE", 1), ("PE", -1), ("CE", -1), ("CE", 1)): StructureKind.IRON_CONDOR,
@@ -65,16 +66,14 @@ class Structure:
 def structure_of(
     view: MarketView, lines: tuple[LegLine, ...], lots: int, surface: Surface, settings: Settings
 ) -> Structure:
-    """Build it. Raises UsageError on lots below 1 or different lot sizes, DateNotCovered off the tables."""
-    if lots < 1:
-        raise UsageError(f"--lots was {lots}, must be 1 or more")
-    rules, day, listing = rules_of(settings), view.ts.date(), view.listing
-    expiries = sorted({line.leg.contract.expiry for line in lines})
-    sizes = {expiry: rules.contracts.lot_size(listing.underlying, day, expiry) for expiry in expiries}
-    if len(set(sizes.values())) > 1:
-        told = ", ".join(f"{size} for {expiry.isoformat()}" for expiry, size in sizes.items())
-        raise UsageError(f"legs have different lot sizes ({told}): they are no structure of equal units")
-    first = listing.expiries.index(expiries[0])
+    """Build it.
+
+    Raises UsageError on lots outside 1 .. LOTS_MAX or different lot sizes, DateNotCovered off the tables.
+    """
+    check_lots(lots)
+    rules = rules_of(settings)
+    lot_size = common_lot_size(view, lines, rules)
+    first = view.listing.expiries.index(min(line.leg.contract.expiry for line in lines))
     at_expiry = _at_first_expiry(view, unit_legs(lines), first, surface)
     return Structure(
         view=view,
@@ -82,11 +81,28 @@ def structure_of(
         lines=lines,
         legs=unit_legs(lines),
         lots=lots,
-        lot_size=sizes[expiries[0]],
+        lot_size=lot_size,
         first=first,
         at_expiry=None if isinstance(at_expiry, str) else at_expiry,
         reason=at_expiry if isinstance(at_expiry, str) else None,
     )
+
+
+def check_lots(lots: int) -> None:
+    """Raises UsageError on a number of lots that no order is for."""
+    if not 1 <= lots <= LOTS_MAX:
+        raise UsageError(f"--lots was {lots}, must be 1 to {LOTS_MAX}")
+
+
+def common_lot_size(view: MarketView, lines: tuple[LegLine, ...], rules: Rules) -> int:
+    """The lot size of every leg. Raises UsageError when they differ, DateNotCovered off the tables."""
+    day, underlying = view.ts.date(), view.listing.underlying
+    expiries = sorted({line.leg.contract.expiry for line in lines})
+    sizes = {expiry: rules.contracts.lot_size(underlying, day, expiry) for expiry in expiries}
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{size} for {expiry.isoformat()}" for expiry, size in sizes.items())
+        raise UsageError(f"legs have different lot sizes ({told}): they are no structure of equal units")
+    return sizes[expiries[0]]
 
 
 def _at_first_expiry(

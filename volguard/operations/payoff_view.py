@@ -27,14 +27,17 @@ from volguard.nse.charges import ChargeLines, add_up
 from volguard.operations.legs_text import LegLine
 from volguard.operations.payoff_measures import Measure, measures_of
 from volguard.operations.payoff_structure import Structure, row_of, structure_name, structure_of
-from volguard.operations.smile_view import known, surface_of
-from volguard.pricing.quote_flags import QuoteFlag
+from volguard.operations.smile_view import fitted_at, known, surface_of
+from volguard.pricing.quote_flags import UNTRADABLE, QuoteFlag
+from volguard.pricing.surface import Surface
 
 SCHEMA: Final = "volguard.payoff/1"
 BASES: Final = ("touch", "mid")
 CURVE_POINTS: Final = 241
 CURVE_DEVIATIONS: Final = 3.5
 UNBOUNDED: Final = "unbounded"
+# Beside sides that are missing and crossed quotes, which leave figures out, what makes a touch doubtful.
+SUSPECT: Final = UNTRADABLE & ~(QuoteFlag.NO_BID | QuoteFlag.NO_ASK | QuoteFlag.CROSSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +55,20 @@ def payoff_document(
     lots: int,
     bars: tuple[DailyBar, ...],
     settings: Settings,
+    surface: Surface | None = None,
 ) -> dict[str, Any]:
     """All figures of a structure in so many lots; `bars` end before the day of the snapshot.
 
+    `surface`: that of a session at this snapshot (see surface_session); None: calibrated on it alone.
     A figure that quotes, smile or history do not give is None, its reason under `missing` by the figure's
-    name. Raises UsageError on lots below 1 or legs of different lot sizes, DateNotCovered off the tables.
+    name. Raises UsageError on lots outside 1 .. LOTS_MAX or legs of different lot sizes, DateNotCovered off
+    the tables.
     """
-    surface = surface_of(view, settings)
+    if surface is None:
+        surface = surface_of(view, settings)
     one = structure_of(view, lines, lots, surface, settings)
     quotes = leg_quotes(view, one.legs)
-    priced = {basis: _priced(one, _credit(quotes, basis), _unquoted(one, basis)) for basis in BASES}
+    priced = {basis: _priced(one, quotes, basis) for basis in BASES}
     measures = measures_of(view, one.first, surface, bars, settings)
     missing: dict[str, str] = {}
     costs = _costs(one, quotes, missing)
@@ -71,6 +78,7 @@ def payoff_document(
         "underlying": view.listing.underlying,
         "structure": structure_name(lines),
         "expiry": view.listing.expiries[one.first].isoformat(),
+        "fitted_at": fitted_at(surface, one.first),
         "days": known(view.years[one.first] * 365.0),
         "forward": known(view.forwards.forward[one.first]),
         "discount": known(one.discount),
@@ -104,8 +112,16 @@ def _leg(one: Structure, line: LegLine) -> dict[str, Any]:
         "mid": known(view.mid[row]),
         "iv": known(view.iv[row]),
         "delta": known(view.greeks.delta[row]),
-        "flags": [str(flag.name).lower() for flag in QuoteFlag(int(view.flags[row]))],
+        "flags": _flag_names(_flags(one, line)),
     }
+
+
+def _flags(one: Structure, line: LegLine) -> QuoteFlag:
+    return QuoteFlag(int(one.view.flags[row_of(one.view, line.leg)]))
+
+
+def _flag_names(flags: QuoteFlag) -> list[str]:
+    return [str(flag.name).lower() for flag in flags]
 
 
 def _credit(quotes: LegQuotes, basis: str) -> float | None:
@@ -119,10 +135,13 @@ def _credit(quotes: LegQuotes, basis: str) -> float | None:
 
 
 def _unquoted(one: Structure, basis: str) -> str | None:
-    # Sides that nobody quotes: at the touch only the side that is hit counts, at mid both do.
+    # Sides that nobody quotes: at the touch only the side that is hit counts, at mid both do. A crossed quote
+    # is no quote: whoever sold at its bid and bought at its ask would be paid for it.
     absent = []
     for line in one.lines:
         row, side = row_of(one.view, line.leg), line.leg.side
+        if crossed := _crossed(one, line):
+            absent.append(crossed)
         for name, column, needed_by in (("bid", "bid", Side.SELL), ("ask", "ask", Side.BUY)):
             is_needed = basis == "mid" or side is needed_by
             if is_needed and not math.isfinite(getattr(one.view.snapshot, column)[row]):
@@ -130,7 +149,13 @@ def _unquoted(one: Structure, basis: str) -> str | None:
     return "; ".join(absent) or None
 
 
-def _priced(one: Structure, credit: float | None, unquoted: str | None) -> _Priced:
+def _crossed(one: Structure, line: LegLine) -> str | None:
+    return f"quote of {line.name} is crossed" if QuoteFlag.CROSSED in _flags(one, line) else None
+
+
+def _priced(one: Structure, quotes: LegQuotes, basis: str) -> _Priced:
+    unquoted = _unquoted(one, basis)
+    credit = _credit(quotes, basis) if unquoted is None else None
     if credit is None:
         return _Priced(credit=None, found=None, missing=unquoted)
     if one.at_expiry is None:
@@ -165,14 +190,16 @@ def _inr(points: float | None, units: int) -> str | None:
 def _greeks(one: Structure, missing: dict[str, str]) -> dict[str, Any]:
     # `unit`: one unit of the structure in points; `position`: all lots, delta and gamma in units, else INR.
     found = {}
+    crossed = "; ".join(filter(None, (_crossed(one, line) for line in one.lines)))
     for name, units in (("unit", 1), ("position", one.units)):
         positions = [
             Position(contract=line.leg.contract, quantity=line.leg.side.sign * line.count * units)
             for line in one.lines
         ]
-        exposure = exposure_of(one.view, positions)
+        # The volatility of a crossed quote is that of a price which is none.
+        exposure = None if crossed else exposure_of(one.view, positions)
         if exposure is None:
-            missing["greeks"] = "a leg has no volatility"
+            missing["greeks"] = crossed or "a leg has no volatility"
         found[name] = {
             field.name: None if exposure is None else known(getattr(exposure, field.name))
             for field in fields(Exposure)
@@ -181,9 +208,10 @@ def _greeks(one: Structure, missing: dict[str, str]) -> dict[str, Any]:
 
 
 def _costs(one: Structure, quotes: LegQuotes, missing: dict[str, str]) -> dict[str, Any]:
-    half_spread = quotes.half_spread
-    if half_spread is None:
-        missing["costs.half_spread_inr"] = _unquoted(one, "mid") or "a leg is not quoted"
+    unquoted = _unquoted(one, "mid")
+    half_spread = quotes.half_spread if unquoted is None else None
+    if unquoted is not None:
+        missing["costs.half_spread_inr"] = unquoted
     document: dict[str, Any] = {"half_spread_inr": _inr(half_spread, one.units)}
     for name, is_entry in (("entry", True), ("exit", False)):
         found = _charges(one, is_entry=is_entry)
@@ -206,21 +234,25 @@ def _charges(one: Structure, *, is_entry: bool) -> ChargeLines | str:
     tick, freeze = contracts.tick(underlying, day), contracts.freeze_quantity(underlying, day)
     held: list[ChargeLines] = []
     for line in one.lines:
+        if crossed := _crossed(one, line):
+            return crossed
         side = line.leg.side if is_entry else line.leg.side.opposite
         quote = quote_of(view, line.leg.contract, tick)
         price = None if quote is None else (quote.ask if side is Side.BUY else quote.bid)
         if price is None:
             return f"no {'ask' if side is Side.BUY else 'bid'} for {line.name}"
-        left = line.count * one.units
-        while left > 0:
-            quantity = min(left, freeze)
-            held.append(
-                one.rules.charges.for_fill(
+        orders, left = divmod(line.count * one.units, freeze)
+        for quantity, times in ((freeze, orders), (left, 1)):
+            if quantity and times:
+                order = one.rules.charges.for_fill(
                     trade_date=day, side=side, quantity=quantity, price=price, first_fill_of_order=True
                 )
-            )
-            left -= quantity
+                held.append(_times(order, times))
     return add_up(held)
+
+
+def _times(lines: ChargeLines, count: int) -> ChargeLines:
+    return ChargeLines(**{field.name: count * getattr(lines, field.name) for field in fields(ChargeLines)})
 
 
 def _measure(
@@ -328,10 +360,7 @@ def _curve_levels(one: Structure, breakevens: Sequence[float], measures: Sequenc
 
 
 def _notes(one: Structure) -> list[str]:
-    notes = [
-        "extremes, breakevens and chances are before charges; costs are at today's touch and rates",
-        "EV at mid under Q is what the fitted smile misses of the quotes: its error, not an edge",
-    ]
+    notes = ["extremes, breakevens and chances are before charges; costs are at today's touch and rates"]
     later = [line for line in one.lines if line.leg not in one.expired]
     if later:
         expiry: date = one.view.listing.expiries[one.first]
@@ -340,9 +369,19 @@ def _notes(one: Structure) -> list[str]:
             "smile volatility of now (sticky strike), their forward moving with the index; extremes are "
             "searched from zero to twice the forward"
         )
+        notes.append(
+            "EV at mid under Q is mostly that assumption on later legs, whose quotes hold another volatility "
+            "after the first expiry: no edge"
+        )
+    else:
+        notes.append(
+            "EV at mid under Q is what the fitted smile misses of the quotes: its error, not an edge"
+        )
     if any(line.leg.side is Side.SELL for line in later):
         notes.append("sold legs of a later expiry live on: what they may cost after it is not in here")
     for line in one.lines:
+        if suspect := _flag_names(_flags(one, line) & SUSPECT):
+            notes.append(f"{line.name}: quote is flagged {', '.join(suspect)}, its price may not be there")
         row, wanted = row_of(one.view, line.leg), line.count * one.units
         is_sold, snapshot = line.leg.side is Side.SELL, one.view.snapshot
         size = int((snapshot.bid_qty if is_sold else snapshot.ask_qty)[row])

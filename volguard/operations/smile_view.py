@@ -65,13 +65,17 @@ def smiles_of(view: MarketView, settings: Settings) -> Smiles:
     )
 
 
-def smile_document(view: MarketView, expiry: date | None, settings: Settings) -> dict[str, Any]:
+def smile_document(
+    view: MarketView, expiry: date | None, settings: Settings, surface: Surface | None = None
+) -> dict[str, Any]:
     """Strikes, fits and residuals of one expiry (None: the nearest). Raises UsageError when not listed.
 
+    `surface`: that of a session at this snapshot (see surface_session); None: calibrated on it alone.
     Residuals are fit minus quote, in volatility points and in ticks of the price.
     """
     i = expiry_position(view, expiry)
-    surface = surface_of(view, settings)
+    if surface is None:
+        surface = surface_of(view, settings)
     smiles = surface.smiles
     return {
         "schema": SCHEMA,
@@ -82,6 +86,7 @@ def smile_document(view: MarketView, expiry: date | None, settings: Settings) ->
         "forward": known(smiles.forward[i]),
         "atm_iv": known(smiles.atm_sigma[i]),
         "source": SmileSource(int(surface.source[i])).name,
+        "fitted_at": fitted_at(surface, i),
         "reason": source_reason(surface, i, settings.smile.near_error_max_pt),
         "butterfly": known(surface.butterfly[i]),
         "liquid_strikes": int(smiles.is_liquid[i].sum()),
@@ -113,6 +118,12 @@ def source_reason(surface: Surface, i: int, near_error_max_pt: float) -> str | N
     if source is SmileSource.SVI:
         return f"SABR {sabr or _farther(surface, i)}"
     return f"SABR {sabr or _not_carried(surface, i)}; SVI {svi or _not_carried(surface, i)}"
+
+
+def fitted_at(surface: Surface, i: int) -> str | None:
+    """When the fit that draws the smile of an expiry was calibrated; None where no fit draws it."""
+    fitted = surface.slices.fitted_ts[i]
+    return None if fitted is None else fitted.isoformat()
 
 
 def known(value: Any) -> float | None:

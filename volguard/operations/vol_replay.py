@@ -10,20 +10,27 @@ from typing import Any, Final
 import numpy as np
 
 from volguard.config.settings import Settings
-from volguard.measure.chain_vix import chain_vix
+from volguard.measure.chain_vix import month_volatility
 from volguard.measure.market_view import MarketView, at_the_money
 from volguard.model.errors import DataError, DateNotCovered
 from volguard.model.instrument import Underlying
 from volguard.model.market import FloatArray
 from volguard.nse.rules import Rules
 from volguard.operations.metrics_view import metrics_document
+from volguard.operations.payoff_measures import no_forecast
 from volguard.operations.smile_view import known
+from volguard.operations.vol_events import events_document
 from volguard.operations.vol_series import spread_history
 from volguard.operations.vol_view import DailyHistory, vol_document
 from volguard.volatility.forecast import MONTH_SESSIONS
 from volguard.volatility.iv_rv import IvRvSignal, iv_rv_signal, spread_fall
 from volguard.volatility.models import FittedSet, HorizonForecast, fit_models, forecast_over
-from volguard.volatility.premium import session_volatility, sessions_of_variance, variance_premium
+from volguard.volatility.premium import (
+    session_gone,
+    session_volatility,
+    sessions_of_variance,
+    variance_premium,
+)
 from volguard.volatility.rank import percentile_of, z_score
 from volguard.volatility.realized import ohlc_of
 from volguard.wiring import rules_of
@@ -50,18 +57,21 @@ class _Month:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ahead:
-    # Forecasts from the last close; `missing` says why there are none at all.
+    # Forecasts from the last close, `gone` of the running session being over; `missing`: why there are none.
     fitted: FittedSet
     sessions_max: int
+    gone: float
     missing: str | None
 
-    def over(self, sessions: float) -> HorizonForecast | str:
+    def over(self, sessions: float, gone: float = 0.0) -> HorizonForecast | str:
         if self.missing is not None:
             return self.missing
-        if sessions > self.sessions_max:
+        if not self.fitted.models:
+            return no_forecast(self.fitted, sessions)
+        if gone + sessions > self.sessions_max:
             return f"{sessions:.0f} sessions ahead, forecasts reach {self.sessions_max}"
-        found = forecast_over(self.fitted, sessions)
-        return found if found is not None else f"no model gave a forecast over {sessions:.2f} sessions"
+        found = forecast_over(self.fitted, sessions, gone)
+        return found if found is not None else no_forecast(self.fitted, sessions)
 
 
 def replay_document(view: MarketView, history: DailyHistory, settings: Settings) -> dict[str, Any]:
@@ -75,7 +85,19 @@ def replay_document(view: MarketView, history: DailyHistory, settings: Settings)
             f"the chain holds {underlying}, the history is that of {history.name}",
             hint=f"--set market.underlying={underlying}",
         )
-    return vol_document(history, settings) | {"chain": _chain(view, history, settings)}
+    return vol_document(history, settings) | {
+        "events": _events(view, settings),
+        "chain": _chain(view, history, settings),
+    }
+
+
+def _events(view: MarketView, settings: Settings) -> dict[str, Any]:
+    # As a trade that opens on the day of the chain faces them, however long before it the history ends.
+    try:
+        before = rules_of(settings).calendar.previous_trading_day(view.ts.date())
+    except DateNotCovered as error:
+        return {"score": None, "missing": error.message}
+    return events_document(before, settings)
 
 
 def _chain(view: MarketView, history: DailyHistory, settings: Settings) -> dict[str, Any]:
@@ -112,7 +134,8 @@ def _ahead(view: MarketView, history: DailyHistory, settings: Settings, rules: R
     reach = max(MONTH_SESSIONS, sample // SAMPLE_PER_SESSION)
     missing = _not_current(view, history, rules)
     fitted = fit_models(ohlc_of(history.index), settings.models, sessions_max=float(reach))
-    return _Ahead(fitted=fitted, sessions_max=reach, missing=missing)
+    gone = session_gone(rules.calendar, view.ts)
+    return _Ahead(fitted=fitted, sessions_max=reach, gone=gone, missing=missing)
 
 
 def _not_current(view: MarketView, history: DailyHistory, rules: Rules) -> str | None:
@@ -130,9 +153,8 @@ def _not_current(view: MarketView, history: DailyHistory, rules: Rules) -> str |
 def _month(
     view: MarketView, history: DailyHistory, settings: Settings, ahead: _Ahead, rules: Rules
 ) -> _Month:
-    implied, origin = view.snapshot.vix, "vix of the source"
-    if implied is None:
-        implied, origin = chain_vix(view, rules.contracts).volatility, "model-free vix of the chain"
+    # A VIX that the source should give and did not is not replaced: the past of the spread is India VIX's.
+    implied, origin = month_volatility(view, view.capabilities, rules.contracts)
     found = ahead.over(MONTH_SESSIONS)
     forecast = found if isinstance(found, HorizonForecast) else None
     spread = implied - forecast.volatility if implied is not None and forecast is not None else None
@@ -147,7 +169,7 @@ def _month(
         z=z,
         fall=spread_fall(spread, past, settings.iv_rv),
         percentile=None if implied is None else percentile_of(implied, levels),
-        missing=_month_missing(implied, found, z),
+        missing=_month_missing(view, implied, found, z),
     )
 
 
@@ -159,9 +181,15 @@ def _past_spread(history: DailyHistory, settings: Settings) -> FloatArray:
     return np.array([day.spread for day in days], dtype=np.float64)  # None becomes nan
 
 
-def _month_missing(implied: float | None, forecast: HorizonForecast | str, z: float | None) -> str | None:
+def _month_missing(
+    view: MarketView, implied: float | None, forecast: HorizonForecast | str, z: float | None
+) -> str | None:
     if implied is None:
-        return "the chain gives no 30-day volatility"
+        return (
+            "the source has a VIX, this snapshot has none"
+            if view.capabilities.vix
+            else "the chain gives no 30-day volatility"
+        )
     if isinstance(forecast, str):
         return forecast
     return None if z is not None else "no India VIX up to the session before: no z, no fall"
@@ -212,7 +240,7 @@ def _expiry(
     if level is None:
         return document | {"missing": "no at-the-money volatility: quotes about the forward are missing"}
     document["implied"] = known(session_volatility(level.sigma, years, sessions))
-    forecast = ahead.over(sessions)
+    forecast = ahead.over(sessions, ahead.gone)
     if isinstance(forecast, str):
         return document | {"missing": forecast}
     premium = variance_premium(level.sigma, years, forecast.variance, sessions)

@@ -5,11 +5,11 @@ Money is text with two decimals, times ISO 8601 with offset, what cannot be told
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from volguard.model.book import Fill
+from volguard.model.book import ZERO, Bucket, Fill
 from volguard.model.instrument import OptionContract
 from volguard.model.order import Order
 from volguard.model.units import money_text
@@ -41,6 +41,7 @@ def document(report: DayReport) -> dict[str, Any]:
         "orders": [_order(order) for order in inputs.book.orders],
         "fills": [_fill(trade_id, fill) for trade_id, fill in report.fills],
         "trades": [_trade(result) for result in report.trades],
+        "buckets": _buckets(report.trades),
         "open_positions": [_position(position) for position in report.positions],
         "missing_marks": [contract.symbol for contract in report.missing_marks],
         **_money(report),
@@ -125,6 +126,31 @@ def _trade(result: TradeResult) -> dict[str, Any]:
         "charges_inr": _text(result.charges_inr),
         "net_pnl_inr": _text(result.net_inr),
     }
+
+
+def _buckets(trades: Sequence[TradeResult]) -> list[dict[str, Any]]:
+    """What each bucket that traded made, and the capital that its live trades bind."""
+    rows = []
+    for bucket in Bucket:
+        mine = [result for result in trades if result.trade.bucket is bucket]
+        if not mine:
+            continue
+        live = [result.trade for result in mine if result.trade.state.is_live]
+        gross = [result.gross_inr for result in mine]
+        known = None if None in gross else sum((each for each in gross if each is not None), ZERO)
+        charges = sum((result.charges_inr for result in mine), ZERO)
+        rows.append(
+            {
+                "bucket": bucket.value,
+                "trades": len(mine),
+                "open_trades": len(live),
+                "capital_used_inr": _text(sum((trade.capital_used_inr for trade in live), ZERO)),
+                "gross_pnl_inr": _text(known),
+                "charges_inr": _text(charges),
+                "net_pnl_inr": _text(None if known is None else known - charges),
+            }
+        )
+    return rows
 
 
 def _leg(result: LegResult) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from volguard.report.day import DayReport
 from volguard.report.elements import Html, card, inr, legend, panel, text
 from volguard.report.sections import (
     assumptions,
+    buckets_table,
     decisions_bars,
     decisions_table,
     events_table,
@@ -41,6 +42,7 @@ def page(report: DayReport, doc: Mapping[str, Any]) -> str:
         + _cards(report, doc)
         + _section("Through the day", f'<div class="panels">{_day_charts(report)}</div>')
         + _section("Trades", _panel_of(trades_table(doc)) + _payoffs(report))
+        + _section("Buckets", _panel_of(buckets_table(doc)))
         + _section("Open positions", _panel_of(positions_table(doc)))
         + _section("Decisions", _panel_of(decisions_bars(report)) + _panel_of(decisions_table(report)))
         + _section("Limits hit", _panel_of(limits_table(report)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from volguard.adapters.figure_text import MINUS, amount_text, number_text, percent_text
-from volguard.report.smile_tables import cell, plain_table
+from volguard.report.smile_tables import cell, fitted_text, plain_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -44,7 +44,7 @@ def head_lines(document: Mapping[str, Any]) -> tuple[str, ...]:
         f"{document['underlying']} {document['structure'] or 'structure'} at {document['ts']}",
         f"expiry {document['expiry']}, {number_text(document['days'], 2)} days, forward "
         f"{number_text(document['forward'])}; {document['lots']} x {document['lot_size']} = "
-        f"{document['units']} units",
+        f"{document['units']} units; smile {fitted_text(document)}",
     )
 
 

@@ -48,6 +48,28 @@ def trades_table(doc: Mapping[str, Any]) -> str:
     return table(columns, rows, none="No trade was opened.")
 
 
+def buckets_table(doc: Mapping[str, Any]) -> str:
+    """What each bucket made, and the capital that it binds."""
+    columns = (
+        Column(name="Bucket"), Column(name="Trades", is_figure=True), Column(name="Open", is_figure=True),
+        Column(name="Capital used", is_figure=True), Column(name="Gross", is_figure=True),
+        Column(name="Charges", is_figure=True), Column(name="Net INR", is_figure=True),
+    )  # fmt: skip
+    rows = [
+        (
+            text(row["bucket"].lower()),
+            row["trades"],
+            row["open_trades"],
+            inr(row["capital_used_inr"]),
+            inr(row["gross_pnl_inr"], is_signed=True),
+            inr(row["charges_inr"]),
+            inr(row["net_pnl_inr"], is_signed=True),
+        )
+        for row in doc["buckets"]
+    ]
+    return table(columns, rows, none="No bucket traded.")
+
+
 def positions_table(doc: Mapping[str, Any]) -> str:
     """What is still held, at the price at which it could be closed."""
     columns = (

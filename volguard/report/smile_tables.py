@@ -103,12 +103,20 @@ def cell(text: str) -> str:
     return "-" if text == ABSENT else text
 
 
+def fitted_text(document: Mapping[str, Any]) -> str:
+    """Whether the smile of a document (`ts`, `fitted_at`) was fitted on its own snapshot or carried to it."""
+    fitted = document["fitted_at"]
+    if fitted is None:
+        return "not fitted"
+    return "fitted on this snapshot" if fitted == document["ts"] else f"calibrated {fitted[11:16]}, carried"
+
+
 def _smile_head(doc: Mapping[str, Any]) -> str:
     reason = f" ({doc['reason']})" if doc["reason"] else ""
     return (
         f"{doc['underlying']} {doc['expiry']} at {doc['ts']}  {number_text(doc['days'], 2)} days  "
         f"forward {number_text(doc['forward'])}  ATM IV {percent_text(doc['atm_iv'], 2)}\n"
-        f"drawn by {doc['source']}{reason}, "
+        f"drawn by {doc['source']}{reason}, {fitted_text(doc)}, "
         f"butterfly g {number_text(doc['butterfly'], 4)} (below 0: arbitrage)"
     )
 

@@ -97,6 +97,12 @@ def _summary_rows(doc: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         f"unrealised {amount_text(doc['unrealised_pnl_inr'], is_signed=True)}, "
         f"charges {amount_text(doc['charges_inr'])}",
     )
+    for row in doc["buckets"]:
+        yield (
+            f"bucket {row['bucket'].lower()}",
+            f"{row['trades']} trades, net {amount_text(row['net_pnl_inr'], is_signed=True)}, "
+            f"capital used {amount_text(row['capital_used_inr'])}",
+        )
     if doc["missing_marks"]:
         yield "no mark", ", ".join(doc["missing_marks"])
     live = sum(trade["exit"] is None and trade["entry"] is not None for trade in doc["trades"])

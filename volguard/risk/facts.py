@@ -48,6 +48,14 @@ class TradeFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersPlanned:
+    """Orders that a structure will need: all of them, and those of its larger wave, which leave at once."""
+
+    in_all: int = 0
+    at_once: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewInputs:
     """Everything a review looks at. None means that the source did not give it."""
 
@@ -73,6 +81,7 @@ class ReviewInputs:
     order_breaker: str  # why it lets nothing out; empty when it may
     orders_today: int
     orders_last_second: int
+    orders_planned: OrdersPlanned  # by what is judged, if more than the orders here
     trade: TradeFacts
     orders: tuple[OrderFacts, ...]
     review_sequence: int

@@ -15,13 +15,15 @@ from volguard.risk.limits import Limits
 
 def order_budget(inputs: ReviewInputs, limits: Limits) -> Sequence[Breach]:
     """Orders of the day and of the second stay below their budgets."""
+    here, planned = len(inputs.orders), inputs.orders_planned
+    day = inputs.orders_today + max(here, planned.in_all)
+    second = inputs.orders_last_second + max(here, planned.at_once)
     seen = (
-        ("orders_per_day", "today", inputs.orders_today, limits.orders_per_day_max),
-        ("orders_per_second", "within this second", inputs.orders_last_second, limits.orders_per_second_max),
+        ("orders_per_day", "today", day, limits.orders_per_day_max),
+        ("orders_per_second", "within this second", second, limits.orders_per_second_max),
     )
     breaches = []
-    for rule, when, before, most in seen:
-        count = before + len(inputs.orders)
+    for rule, when, count, most in seen:
         if count > most:
             text = f"orders {when} would be {count}, limit {most}"
             breaches.append(Breach(rule=rule, value=float(count), limit=float(most), text=text))

@@ -59,10 +59,13 @@ class SessionRules:
         return datetime.combine(expiry, self.close_at, IST)
 
 
-def listed_contracts(rules: SessionRules, spot: float) -> Listing:
-    """Call and put of every listed strike: each step within 8 % of the spot, coarser and wider when far."""
+def listed_contracts(rules: SessionRules, *spots: float) -> Listing:
+    """Call and put of every listed strike: each step within 8 % of the spots, coarser and wider when far.
+
+    Several spots are where the index has been or will go: strikes reach that far beyond the outer two.
+    """
     expiries = tuple(sorted({day for day, _ in rules.expiries}))
-    strikes = [_strikes((day - rules.trading_date).days, rules.strike_step, spot) for day in expiries]
+    strikes = [_strikes((day - rules.trading_date).days, rules.strike_step, spots) for day in expiries]
     per_row = np.repeat(np.concatenate(strikes), 2)
     return Listing(
         underlying=rules.underlying,
@@ -73,13 +76,13 @@ def listed_contracts(rules: SessionRules, spot: float) -> Listing:
     )
 
 
-def _strikes(days_left: int, strike_step: int, spot: float) -> FloatArray:
+def _strikes(days_left: int, strike_step: int, spots: tuple[float, ...]) -> FloatArray:
     if days_left <= MONTH_DAYS:
         step, reach = strike_step, 0.08 if days_left <= NEAR_DAYS else 0.11
     elif days_left <= MIDDLE_DAYS:
         step, reach = 2 * strike_step, 0.12
     else:
         step, reach = 10 * strike_step, 0.15
-    first, last = np.ceil(spot * (1.0 - reach) / step), np.floor(spot * (1.0 + reach) / step)
+    first, last = np.ceil(min(spots) * (1.0 - reach) / step), np.floor(max(spots) * (1.0 + reach) / step)
     strikes: FloatArray = step * np.arange(first, last + 1.0)
     return strikes

@@ -76,12 +76,12 @@ def _loss(inputs: ExitInputs) -> ExitSignal | None:
     trade, mark, policy = inputs.trade, inputs.mark, inputs.policy
     if mark is None or not mark.is_confirmed_price:
         return None
-    credit = trade.entry_credit_inr
-    limit = figure(
-        min(
-            policy.loss_credits_max * float(credit), policy.loss_share_of_max_loss * float(trade.max_loss_inr)
-        )
-    )
+    # Hedges that stand alone were paid for: until the shorts are sold the credit is the one proposed.
+    credit = float(trade.entry_credit_inr)
+    if credit <= 0.0:
+        credit = trade.credit_per_unit * trade.units
+    by_max_loss = policy.loss_share_of_max_loss * float(trade.max_loss_inr)
+    limit = figure(min(policy.loss_credits_max * credit, by_max_loss))
     loss = figure(-float(trade_pnl_inr(trade, mark)))
     if loss < limit:
         return None

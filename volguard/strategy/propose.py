@@ -28,7 +28,12 @@ from volguard.volatility.forecast import MONTH_SESSIONS
 from volguard.volatility.iv_rv import IvRvSettings, IvRvSignal, iv_rv_signal, spread_fall
 from volguard.volatility.models import HorizonForecast
 from volguard.volatility.outlook import Outlook
-from volguard.volatility.premium import session_volatility, sessions_of_variance, variance_premium
+from volguard.volatility.premium import (
+    session_gone,
+    session_volatility,
+    sessions_of_variance,
+    variance_premium,
+)
 from volguard.volatility.rank import percentile_of, z_score
 
 VOL_POINT: Final = 0.01
@@ -140,7 +145,8 @@ def judge_premium(inputs: ProposalInputs, level: AtTheMoney) -> Premium:
     outlook, settings = inputs.outlook, inputs.iv_rv_settings
     close = inputs.view.frame.closes[inputs.view.listing.expiries.index(level.expiry)]
     sessions = sessions_of_variance(inputs.rules.calendar, inputs.now, close)
-    forecast = outlook.forecast(sessions)
+    gone = session_gone(inputs.rules.calendar, inputs.now)
+    forecast = outlook.forecast(sessions, gone)
     found = None
     if forecast is not None:
         found = variance_premium(level.sigma, level.years, forecast.variance, sessions)
@@ -194,7 +200,8 @@ def _entry_window(inputs: ProposalInputs) -> Wait | None:
 def _premium_gate(inputs: ProposalInputs, premium: Premium) -> Wait | None:
     policy = inputs.policy
     if policy.require_forecast_edge and premium.forecast is None:
-        return Wait(reason="no_forecast", text="no forecast: history is missing or too short", figures={})
+        why = inputs.outlook.missing or f"no model reaches {premium.sessions:.1f} sessions"
+        return Wait(reason="no_forecast", text=f"no forecast: {why}", figures={})
     if not policy.require_vrp:
         return None
     if premium.signal in (IvRvSignal.SELL_FULL, IvRvSignal.SELL_REDUCED):

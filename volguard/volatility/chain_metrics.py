@@ -85,18 +85,25 @@ def chain_metrics(rows: ExpiryRows) -> ChainMetrics:
     table = _by_strike(rows)
     has_forward = math.isfinite(rows.forward) and rows.forward > 0.0
     straddle = _straddle(table, rows.forward) if has_forward else None
-    pain = max_pain(table.strike, table.call_oi, table.put_oi)
-    pcr_oi, pcr_volume = (
-        _ratio(float(put.sum()), float(call.sum()))
-        for put, call in ((table.put_oi, table.call_oi), (table.put_volume, table.call_volume))
-    )
+    unlisted = _unlisted(rows)
+    pain, pcr_oi, pcr_volume = None, None, None
+    if not unlisted:
+        # A side that is not listed has no interest to speak of, which is not an interest of zero.
+        pain = max_pain(table.strike, table.call_oi, table.put_oi)
+        pcr_oi, pcr_volume = (
+            _ratio(float(put.sum()), float(call.sum()))
+            for put, call in ((table.put_oi, table.call_oi), (table.put_volume, table.call_volume))
+        )
     exposure = _gamma_exposure(rows)
-    found = {
-        "forward": has_forward or None,
-        "straddle on both sides of the forward": straddle,
+    of_both: dict[str, float | None] = {
         "open interest in calls": pcr_oi,
         "volume in calls": pcr_volume,
         "open interest": pain,
+    }
+    found = {
+        "forward": has_forward or None,
+        "straddle on both sides of the forward": straddle,
+        **(dict.fromkeys(unlisted) or of_both),
         "gamma where there is open interest": exposure,
     }
     return ChainMetrics(
@@ -111,6 +118,11 @@ def chain_metrics(rows: ExpiryRows) -> ChainMetrics:
         gamma_gross_inr_per_pct=None if exposure is None else exposure[1],
         missing=tuple(f"no {name}" for name, value in found.items() if value is None),
     )
+
+
+def _unlisted(rows: ExpiryRows) -> list[str]:
+    listed = rows.is_call[np.isfinite(rows.strike)]
+    return [name for name, mine in (("calls listed", listed), ("puts listed", ~listed)) if not mine.any()]
 
 
 def max_pain(strike: FloatArray, call_oi: FloatArray, put_oi: FloatArray) -> float | None:

@@ -81,15 +81,17 @@ def month_forecasts(
     return found
 
 
-def forecast_of(forecasts: VarianceForecasts, sessions: float) -> HorizonForecast | None:
-    """The forecast over the next `sessions` (fractions allowed); None without a model that reaches so far."""
+def forecast_of(forecasts: VarianceForecasts, sessions: float, gone: float = 0.0) -> HorizonForecast | None:
+    """The forecast over the next `sessions` (fractions allowed); None without a model that reaches so far.
+
+    `gone`: the share of its variance that the session after the last close has behind it already.
+    """
     variances: dict[Model, float] = {}
     for name, curve in forecasts.total_variance.items():
         totals = np.array([math.nan if total is None else total for total in curve])
-        within = sessions <= len(totals) - 1
-        variances[Model(name)] = (
-            float(np.interp(sessions, np.arange(len(totals)), totals)) if within else math.nan
-        )
+        ends = (gone, gone + sessions)
+        before, after = np.interp(ends, np.arange(len(totals)), totals, right=math.nan).tolist()
+        variances[Model(name)] = after - before
     left_out = {Model(name): reason for name, reason in forecasts.left_out.items()}
     return median_forecast(variances, left_out, sessions)
 

@@ -114,11 +114,17 @@ def fit_models(bars: Ohlc, settings: ModelSettings, *, sessions_max: float) -> F
     )
 
 
-def forecast_over(fitted: FittedSet, sessions: float) -> HorizonForecast | None:
-    """The set's forecast of the next `sessions`; None when no model reaches it or there is no time left."""
+def forecast_over(fitted: FittedSet, sessions: float, gone: float = 0.0) -> HorizonForecast | None:
+    """The set's forecast of the next `sessions`; None when no model reaches it or there is no time left.
+
+    `gone`: the share of its variance that the session after the last close has behind it already.
+    """
     if not sessions > 0.0:
         return None
-    variances = {name: model.total_variance(sessions) for name, model in fitted.models.items()}
+    variances = {
+        name: model.total_variance(gone + sessions) - (model.total_variance(gone) if gone > 0.0 else 0.0)
+        for name, model in fitted.models.items()
+    }
     return median_forecast(variances, fitted.left_out, sessions)
 
 

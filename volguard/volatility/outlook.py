@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -18,7 +18,8 @@ class Outlook:
     """Forecasts, regime, and the past of the implied level they are compared with (VIX: vix_proxy).
 
     `past_vix` and `past_spread` (VIX less the month's forecast) are decimals per year over the last
-    sessions, oldest first, nan where unknown, () when the history has no VIX.
+    sessions, oldest first, nan where unknown, () when the history has no VIX up to its last session.
+    `missing`: why there is no forecast; empty where there is one.
     """
 
     last_close: float | None
@@ -27,10 +28,11 @@ class Outlook:
     regime: RegimeState
     past_vix: FloatArray
     past_spread: FloatArray
+    missing: str
 
-    def forecast(self, sessions: float) -> HorizonForecast | None:
-        """What is expected of the next `sessions`; None where nothing is."""
-        return forecast_of(self.forecasts, sessions)
+    def forecast(self, sessions: float, gone: float = 0.0) -> HorizonForecast | None:
+        """What is expected of the next `sessions`, `gone` of the first being over; None where nothing is."""
+        return forecast_of(self.forecasts, sessions, gone)
 
 
 NO_OUTLOOK = Outlook(
@@ -40,16 +42,28 @@ NO_OUTLOOK = Outlook(
     regime=RegimeState(regime=Regime.NO_HISTORY, distance_atr=None, adx=None),
     past_vix=np.empty(0),
     past_spread=np.empty(0),
+    missing="there is no daily history",
 )
 
 
 def make_outlook(
-    index: tuple[DailyBar, ...], vix: tuple[DailyBar, ...], forecasts: VarianceForecasts, *, sessions: int
+    index: tuple[DailyBar, ...],
+    vix: tuple[DailyBar, ...],
+    forecasts: VarianceForecasts,
+    *,
+    session_before: date,
+    sessions: int,
 ) -> Outlook:
-    """The outlook from bars that all lie before the trading date; `sessions` bounds the past kept."""
+    """The outlook from bars that all lie before the trading date; `sessions` bounds the past kept.
+
+    A history that does not end with `session_before` says nothing of today: no forecast, no regime, no past.
+    """
     if not index:
         return NO_OUTLOOK
-    recent = vix[-sessions:]
+    if index[-1].day != session_before:
+        missing = f"the history ends on {index[-1].day}, the session before was {session_before}"
+        return replace(NO_OUTLOOK, missing=missing)
+    recent = vix[-sessions:] if vix and vix[-1].day == session_before else ()
     past_vix = np.array([bar.close / 100.0 for bar in recent])
     month = {past.day: past.volatility for past in forecasts.past_month}
     known = [month.get(bar.day) for bar in recent]
@@ -60,4 +74,10 @@ def make_outlook(
         regime=daily_regime(index),
         past_vix=past_vix,
         past_spread=past_vix - np.array(known, dtype=np.float64),  # None becomes nan
+        missing="" if forecasts.total_variance else _left_out(forecasts),
     )
+
+
+def _left_out(forecasts: VarianceForecasts) -> str:
+    reasons = dict.fromkeys(forecasts.left_out.values())  # each once, in order
+    return "; ".join(reasons) or "no model was fitted"

@@ -65,6 +65,14 @@ def share_left(session: Session, now: datetime) -> float:
     return (1.0 - OVERNIGHT_SHARE) * left
 
 
+def session_gone(calendar: Calendar, now: datetime) -> float:
+    """Share of the running session's close-to-close variance that is over; 0 outside a trading day."""
+    session = calendar.session(now.date())
+    if session is None or not calendar.trading_days(now.date(), now.date()):
+        return 0.0
+    return 1.0 - share_left(session, now)
+
+
 def sessions_of_variance(calendar: Calendar, now: datetime, expiry_close: datetime) -> float:
     """Sessions' worth of variance from `now` to the close of the expiry day; 0 after it.
 
