@@ -17,7 +17,8 @@ from volguard.engine.observe import observe
 from volguard.engine.order_facts import order_facts
 from volguard.engine.reviewing import review_orders
 from volguard.engine.state import State, Turn
-from volguard.measure.book_risk import book_margin, margin_after_move
+from volguard.measure.book_risk import book_margin, margins_at_moves
+from volguard.measure.confidence import expiry_confidence
 from volguard.measure.exposure import exposure_of
 from volguard.measure.margin import Margin
 from volguard.measure.market_view import MarketView, view_market
@@ -87,6 +88,16 @@ def ratios_to_greeks(turn: Turn, call: Callable[[], object]) -> list[float]:
     return [median_s(call, RUNS) / median_s(lambda: greeks(*point), RUNS) for _ in range(PAIRS)]
 
 
+def unjudged(call: Callable[[], object]) -> Callable[[], object]:
+    """The call on a view of which nobody has asked the confidence yet, as after each snapshot."""
+
+    def fresh() -> object:
+        expiry_confidence.cache_clear()
+        return call()
+
+    return fresh
+
+
 def seen_again(turn: Turn) -> MarketView:
     """Forwards, volatilities, Greeks and flags of the chain, as each snapshot takes them."""
     assert turn.market is not None
@@ -101,7 +112,11 @@ def seen_again(turn: Turn) -> MarketView:
 
 
 def test_the_review_of_a_basket_costs_few_greeks_passes() -> None:
-    """Four legs, every rule, stress and both margins of the book after the trade: at most 3 passes."""
+    """Four legs, every rule, stress and the margins of the book after the trade.
+
+    The aim of 3 passes is not reached: some 14 are, a third of them the cells of the stress, the rest mostly
+    many calls on four numbers each, where a pass is one call on the whole chain.
+    """
     turn, trade = approved_turn()
     requests = requests_of(turn, trade)
     assert not isinstance(review_orders(turn, trade, requests), Refused)
@@ -109,7 +124,7 @@ def test_the_review_of_a_basket_costs_few_greeks_passes() -> None:
     print(f"\n{machine()}; {len(turn.market.listing)} options in the chain")
     hold(
         "review of one basket to one Greeks pass of the chain",
-        ratios_to_greeks(turn, lambda: review_orders(turn, trade, requests)),
+        ratios_to_greeks(turn, unjudged(lambda: review_orders(turn, trade, requests))),
         REVIEW_TO_GREEKS_MAX,
     )
 
@@ -131,13 +146,15 @@ def test_the_parts_of_the_review() -> None:
     parts: dict[str, Callable[[], object]] = {
         "stress": lambda: portfolio_stress(view, positions, settings.stress, settings.quality),
         "margin": lambda: book_margin(view, positions, margin),
-        "margin after a move": lambda: margin_after_move(view, positions, margin, move),
+        "margin now and after both moves": lambda: margins_at_moves(
+            view, positions, margin, (0.0, -move, move)
+        ),
         "Greeks of the legs": lambda: exposure_of(view, positions),
-        "facts of the four orders": lambda: [order_facts(turn, request) for request in requests],
+        "facts of the four orders": lambda: order_facts(turn, requests),
         "a view of the whole chain": lambda: seen_again(turn),
     }
     print(f"\n{machine()}; to one Greeks pass over {len(view.listing)} options")
     for name, call in parts.items():
-        ratio = statistics.median(ratios_to_greeks(turn, call))
+        ratio = statistics.median(ratios_to_greeks(turn, unjudged(call)))
         print(f"  {name:40}{ratio:8.2f}")
         assert ratio > 0.0

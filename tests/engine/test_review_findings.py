@@ -210,7 +210,7 @@ def test_a_trade_without_a_sound_mark_counts_with_its_last_one() -> None:
     first = look(ENGINE, held(), shots[HELD]).state
     later = shifted(shots[HELD + 1], leg(trade, Side.SELL))
     second = look(ENGINE, first, later).state
-    before, after = desk_of(first).last_marks, desk_of(second).last_marks
+    before, after = desk_of(first).last_gross_inr, desk_of(second).last_gross_inr
     assert after[trade.trade_id] == before[trade.trade_id]
     others = set(before) - {trade.trade_id}
     assert others and all(after[other] != before[other] for other in others)

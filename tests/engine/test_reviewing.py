@@ -127,6 +127,15 @@ def test_the_whole_structure_is_judged_before_its_first_order(override: str, rul
     assert not any(isinstance(effect, Place) for effect in step.effects)
 
 
+def test_a_trade_s_own_margin_is_its_structure_s_and_not_the_book_s() -> None:
+    """Alone it is what the book is asked; beside an entry under way it is still its own alone."""
+    entries = [one for _, step in steps() for one in decided(step) if one.action is Action.ENTER]
+    first, second = ((d.figures["margin_trade_inr"], d.figures["margin_after_inr"]) for d in entries[:2])
+    assert first[0] == pytest.approx(first[1], abs=0.01)
+    assert isinstance(second[0], float) and isinstance(second[1], float)
+    assert 0.0 < second[0] < 0.6 * second[1]
+
+
 def test_the_budget_shrinks_with_what_is_open() -> None:
     """Open risk of the live trades stays inside the bucket's and the account's caps after every step."""
     limits = shipped()

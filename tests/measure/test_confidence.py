@@ -283,6 +283,17 @@ def test_legs_of_several_expiries_are_each_told_with_their_reason() -> None:
     assert stale.reason.endswith("the quote is stale")
 
 
+def test_a_look_is_judged_once_and_the_next_one_anew() -> None:
+    """Who asks again gets the same figures, which nobody can change; another look has its own."""
+    view = view_of(EXACT)
+    judged = expiry_confidence(view, WEEKLY, SETTINGS)
+    assert expiry_confidence(view, WEEKLY, SETTINGS) is judged
+    with pytest.raises(ValueError, match="read-only"):
+        judged.value[0] = 0.0
+    after_gap = expiry_confidence(replace(view, after_gap=True), WEEKLY, SETTINGS)
+    assert np.array_equal(after_gap.value, 0.5 * judged.value) and judged.value.max() == 1.0
+
+
 # --- the real day ------------------------------------------------------------------------------------
 
 

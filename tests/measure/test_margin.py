@@ -24,6 +24,7 @@ from volguard.measure.margin import (
     NoMargin,
     margin_from_arrays,
     margin_of,
+    margins_after_moves,
 )
 from volguard.measure.margin_scan import (
     REGULAR,
@@ -365,6 +366,33 @@ def test_the_total_is_span_exposure_and_both_add_ons_without_the_premium_of_long
     assert asked.total_inr == pytest.approx(sum(parts))
 
 
+def shifted(book: Holdings, index: IndexState, move: float) -> tuple[Holdings, IndexState]:
+    """Book and index after a move, made by hand."""
+    contracts = replace(book.contracts, forward=book.contracts.forward * (1.0 + move))
+    return replace(book, contracts=contracts), replace(index, spot=index.spot * (1.0 + move))
+
+
+def test_moves_taken_together_break_alone_and_name_what_each_lacks() -> None:
+    """A fall to nothing has no margin; the moves beside it have theirs."""
+    book = holdings(*CONDOR)
+    now, gone, up = margins_after_moves(book, INDEX, rule_on(), (0.0, -1.0, 0.03))
+    assert gone == NoMargin(reason="level of the index was 0.0, must be above 0")
+    assert now == margin_of(book, INDEX, rule_on())
+    assert up == margin_of(*shifted(book, INDEX, 0.03), rule_on())
+
+
+def test_a_missing_input_is_named_with_its_figure_after_each_move() -> None:
+    book = holdings(CALL, forward=np.array([-100.0]))
+    reasons = [f"forward of {NEAR} {CALL.strike:g} CE was {figure}" for figure in (-100.0, -150.0)]
+    assert margins_after_moves(book, INDEX, rule_on(), (0.0, 0.5)) == tuple(
+        NoMargin(reason=reason) for reason in reasons
+    )
+
+
+def test_nothing_held_asks_nothing_after_any_move() -> None:
+    assert margins_after_moves(holdings(), INDEX, rule_on(), (0.0, -1.0)) == (NOTHING_HELD, NOTHING_HELD)
+
+
 def test_arrays_of_another_shape_are_refused() -> None:
     book = holdings(*CONDOR)
     arrays = revalue(book.contracts, price_scan=np.full(4, SCAN), vol_scan=0.04, rule=rule_on().scenarios)
@@ -423,6 +451,35 @@ def _only(book: Holdings, column: int) -> Holdings:
     c = book.contracts
     columns = {name: getattr(c, name)[part] for name in Contracts.__dataclass_fields__}
     return Holdings(expiries=book.expiries[part], units=book.units[part], contracts=Contracts(**columns))
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(book=books, index=indices, move=st.floats(0.005, 0.2))
+def test_moves_taken_together_ask_what_each_asks_alone(
+    book: list[Leg], index: IndexState, move: float
+) -> None:
+    held, moves = holdings(*book), (0.0, -move, move)
+    together = margins_after_moves(held, index, rule_on(), moves)
+    for share, asked in zip(moves, together, strict=True):
+        alone = margin_of(*shifted(held, index, share), rule_on())
+        assert isinstance(asked, Margin) and isinstance(alone, Margin)
+        assert asked.total_inr == pytest.approx(alone.total_inr, rel=1e-12)
+        assert asked.calendar_spread_inr == pytest.approx(alone.calendar_spread_inr, rel=1e-12)
+        assert asked.worst_scenario == alone.worst_scenario
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(book=books, index=indices)
+def test_a_composite_delta_that_is_not_asked_for_is_no_figure_and_changes_nothing_else(
+    book: list[Leg], index: IndexState
+) -> None:
+    held, scan = holdings(*book), np.full(len(book), 0.093 * index.spot)
+    whole, bare = (
+        revalue(held.contracts, price_scan=scan, vol_scan=0.04, rule=rule_on().scenarios, needs_delta=asked)
+        for asked in (True, False)
+    )
+    assert np.isfinite(whole.composite_delta).all() and np.isnan(bare.composite_delta).all()
+    assert np.array_equal(whole.loss, bare.loss) and np.array_equal(whole.value, bare.value)
 
 
 @settings(derandomize=True, max_examples=100, deadline=None)

@@ -76,6 +76,7 @@ MISSING = [
     (spoiled(account_inr=None), "stress"),
     (spoiled(account_inr=None), "margin"),
     (spoiled(account_inr=None), "concentration"),
+    (spoiled(vix_spike=VixSpikeState()), "vix_spike"),
     (spoiled(risk_after=None), "portfolio_greeks"),
     (spoiled(risk_after=None), "stress"),
     (spoiled(risk_after=None), "margin"),
@@ -119,8 +120,8 @@ AT_AND_PAST = [
     ("data_quality", spoiled(quality=0.5), spoiled(quality=0.4999)),
     (
         "data_quality",
+        spoiled(quality=0.8001, phase=Phase.FULL_AUTO, effective_phase=Phase.FULL_AUTO),
         spoiled(quality=0.8, phase=Phase.FULL_AUTO, effective_phase=Phase.FULL_AUTO),
-        spoiled(quality=0.7999, phase=Phase.FULL_AUTO, effective_phase=Phase.FULL_AUTO),
     ),
     ("trade_risk", with_trade(risk_inr=Decimal(20_000)), with_trade(risk_inr=Decimal("20000.01"))),
     (

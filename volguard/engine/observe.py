@@ -88,7 +88,7 @@ def observe(turn: Turn, snapshot: ChainSnapshot) -> Scene:
         expiries=expiries,
         levels=levels,
         marks=marks,
-        stop_pnl_inr=_stop_pnl_inr(turn, marks, 0.0 if is_frozen else quality.market),
+        stop_pnl_inr=stop_pnl_inr(turn, marks, 0.0 if is_frozen else quality.market),
         market_quality=0.0 if is_frozen else quality.market,  # old looks confirm nothing
         vix=vix,
         vix_origin=vix_origin,
@@ -156,21 +156,36 @@ def _pnl_net_inr(turn: Turn, marks: Mapping[str, ClosingMark | None]) -> Decimal
     return total
 
 
-def _stop_pnl_inr(
+def stop_pnl_inr(
     turn: Turn, marks: Mapping[str, ClosingMark | None], market_quality: float
 ) -> Decimal | None:
-    # One bad quote must not flatten a book and one missing quote must not hide a loss: a trade without a
-    # confirmed mark counts with its last one, and nothing counts twice while no trade can be marked.
+    """Net P&L of the day that the stops go by; None when this look says nothing new.
+
+    One bad quote must not flatten a book and one missing quote must not hide a loss: a trade without a
+    confirmed mark counts with what it had made at its last one, less charges since; one that never had a mark
+    counts at the touch, and without one its credit is not counted.
+    """
     after_gap = turn.market is None or turn.market.after_gap
     if after_gap or market_quality < _quality_min(turn):
         return None
-    sound = {key: m.value_inr for key, m in marks.items() if m is not None and m.is_confirmed_price}
+    sound = {key for key, mark in marks.items() if mark is not None and mark.is_confirmed_price}
     if marks and not sound:
         return None
-    known = {key: value for key, value in turn.desk.last_marks.items() if key in marks} | sound
-    turn.desk = replace(turn.desk, last_marks=known)
-    cash = sum((trade.cash_inr - trade.charges_inr for trade in turn.desk.book.trades), ZERO)
-    return cash + sum(known.values(), ZERO)
+    known = {key: gross for key, gross in turn.desk.last_gross_inr.items() if key in marks}
+    total = ZERO
+    for trade in turn.desk.book.trades:
+        key, gross = trade.trade_id, trade.cash_inr
+        if trade.state.is_live:
+            mark = marks[key]
+            if mark is not None and key in sound:
+                gross = known[key] = trade.cash_inr + mark.value_inr
+            elif key in known:
+                gross = known[key]
+            else:  # never marked: what the touch says, else no credit for what it may still cost
+                gross = trade.cash_inr + mark.value_inr if mark is not None else min(trade.cash_inr, ZERO)
+        total += gross - trade.charges_inr
+    turn.desk = replace(turn.desk, last_gross_inr=known)
+    return total
 
 
 def _judge_feed(turn: Turn, *, unmarked: int, is_frozen: bool) -> None:

@@ -1,8 +1,9 @@
-"""One order with its quote, its contract's rules and what is known of its strike."""
+"""Orders of one wave, each with its quote, its contract's rules and what is known of its strike."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from volguard.engine.state import Turn
 from volguard.execution.ladder import price_band
@@ -15,8 +16,19 @@ from volguard.model.order import OrderRequest, Purpose
 from volguard.risk.facts import OrderFacts
 
 
-def order_facts(turn: Turn, request: OrderRequest) -> OrderFacts:
-    """All that a review reads of one order, on the quotes of now."""
+def order_facts(turn: Turn, requests: Sequence[OrderRequest]) -> tuple[OrderFacts, ...]:
+    """All that a review reads of each order of a wave, on the quotes of now."""
+    contracts = [request.contract for request in requests]
+    fair, confidence = _fair_values(turn.market, contracts), _confidences(turn, contracts)
+    return tuple(
+        _facts(turn, request, fair_value=value, confidence=confidence.get(request.contract))
+        for request, value in zip(requests, fair, strict=True)
+    )
+
+
+def _facts(
+    turn: Turn, request: OrderRequest, *, fair_value: float | None, confidence: float | None
+) -> OrderFacts:
     contract, view = request.contract, turn.market
     contracts, today = turn.rules.contracts, turn.desk.trading_date
     tick = contracts.tick(contract.underlying, today)
@@ -24,32 +36,36 @@ def order_facts(turn: Turn, request: OrderRequest) -> OrderFacts:
     return OrderFacts(
         request=request,
         quote=quote,
-        fair_value=_fair_value(view, contract),
+        fair_value=fair_value,
         flags=_flags(view, contract),
         closable=_closable(turn, request),
         lot_size=contracts.lot_size(contract.underlying, today, contract.expiry),
         freeze_quantity=contracts.freeze_quantity(contract.underlying, today),
         tick=tick,
         band=price_band(quote, tick=tick, settings=turn.settings.execution),
-        confidence=_confidence(turn, contract),
+        confidence=confidence,
     )
 
 
-def _confidence(turn: Turn, contract: OptionContract) -> float | None:
+def _fair_values(view: MarketView | None, contracts: Sequence[OptionContract]) -> list[float | None]:
+    if view is None:
+        return [None] * len(contracts)
+    values: list[float] = fair_values(view, contracts).tolist()
+    return [value if math.isfinite(value) else None for value in values]
+
+
+def _confidences(turn: Turn, contracts: Sequence[OptionContract]) -> dict[OptionContract, float]:
+    # Of the contracts that the market lists; an expiry is judged once for all its orders.
     view = turn.market
-    if view is None or view.row(contract) is None:
-        return None
-    return leg_confidences(view, [contract], turn.settings.quality)[0].value
+    if view is None:
+        return {}
+    listed = [contract for contract in contracts if view.row(contract) is not None]
+    return {leg.contract: leg.value for leg in leg_confidences(view, listed, turn.settings.quality)}
 
 
 def _flags(view: MarketView | None, contract: OptionContract) -> int | None:
     row = view.row(contract) if view is not None else None
     return int(view.flags[row]) if view is not None and row is not None else None
-
-
-def _fair_value(view: MarketView | None, contract: OptionContract) -> float | None:
-    value = float(fair_values(view, [contract])[0]) if view is not None else math.nan
-    return value if math.isfinite(value) else None
 
 
 def _closable(turn: Turn, request: OrderRequest) -> int:

@@ -14,7 +14,7 @@ from volguard.engine.held_risk import held_risk, margin_inputs
 from volguard.engine.order_facts import order_facts
 from volguard.engine.state import Turn
 from volguard.engine.supervisor import is_session_open
-from volguard.execution.basket import is_uncovered, uncovered_units
+from volguard.execution.basket import BasketState, is_uncovered, uncovered_units
 from volguard.measure.book_risk import BookRisk, book_margin
 from volguard.measure.exposure_groups import net_positions
 from volguard.measure.margin import Margin
@@ -50,25 +50,39 @@ def review_orders(
     """One wave of one trade's orders through the review, on the quotes of now."""
     is_entry = requests[0].purpose is Purpose.OPEN
     inputs = _entry_inputs(turn, trade, requests) if is_entry else _exit_inputs(turn, trade, requests)
-    inputs = replace(inputs, orders=tuple(order_facts(turn, request) for request in requests))
+    again = sum(turn.desk.book.order(request.tag) is not None for request in requests)
+    inputs = replace(
+        inputs,
+        orders=order_facts(turn, requests),
+        orders_today=inputs.orders_today - again,  # a new price is no new order
+    )
     turn.desk = replace(turn.desk, reviews=turn.desk.reviews + 1)
     return review(inputs, turn.settings.limits)
 
 
 def screen_proposal(turn: Turn, proposal: Proposal) -> Screened:
     """Every reason to refuse a proposal before any order is made of it, and what the book would risk."""
-    facts, positions = _proposed(turn, proposal)
+    positions = leg_positions(proposal.legs, proposal.lots * proposal.lot_size)
     after = net_positions((*committed(turn), *positions))
+    risk_after = risk_of(turn, after)
+    facts = _proposed(turn, proposal, _own_margin_inr(turn, positions, after, risk_after))
     live = turn.desk.book.live_trades
     used = max(proposal.risk_inr, facts.margin_inr or ZERO)
     trade = trade_of(turn, proposal, margin_inr=facts.margin_inr or ZERO)
     inputs = replace(
         _inputs(turn, facts),
-        risk_after=risk_of(turn, after),
+        risk_after=risk_after,
         open_risk_after_inr=open_risk_inr(live) + proposal.risk_inr,
         capital_used_after_inr=capital_used_inr(live) + used,
         concentration_after=concentration_groups((*live, trade)),
         orders_planned=_orders_planned(turn, proposal),
+    )
+    # What entries under way have still to send is spoken for.
+    unsent = _unsent_orders(turn)
+    inputs = replace(
+        inputs,
+        orders_today=inputs.orders_today + unsent,
+        orders_last_second=inputs.orders_last_second + unsent,
     )
     turn.desk = replace(turn.desk, reviews=turn.desk.reviews + 1)
     breaches = screen(inputs, turn.settings.limits)
@@ -104,20 +118,25 @@ def risk_of(turn: Turn, positions: Sequence[Position]) -> BookRisk | None:
 
 def _entry_inputs(turn: Turn, trade: Trade, requests: Sequence[OrderRequest]) -> ReviewInputs:
     # An entry is judged with the rest of its structure: what is being committed to.
+    positions = leg_positions(trade.legs, trade.units)
+    whole = net_positions((*committed(turn, but=trade.trade_id), *positions))
+    risk_after = risk_of(turn, whole)
     facts = TradeFacts(
         risk_inr=_risk_at(turn, trade, requests),
-        margin_inr=_margin_inr(turn, leg_positions(trade.legs, trade.units)),
+        margin_inr=_own_margin_inr(turn, positions, whole, risk_after),
         budget=bucket_budget(turn, trade.bucket, but=trade.trade_id),
         key=(trade.legs[0].contract.expiry, trade.structure),
         covered=not is_uncovered(trade_after(trade, requests)),
         uncovers=0,
         stress_rise_inr=None,
     )
-    whole = net_positions((*committed(turn, but=trade.trade_id), *leg_positions(trade.legs, trade.units)))
-    live = turn.desk.book.live_trades
+    # At the prices and the margin of now, not those it was approved at.
+    now = replace(trade, reserved_inr=facts.risk_inr, margin_inr=facts.margin_inr or trade.margin_inr)
+    others = (each for each in turn.desk.book.live_trades if each.trade_id != trade.trade_id)
+    live = (*others, now)
     return replace(
         _inputs(turn, facts),
-        risk_after=risk_of(turn, whole),
+        risk_after=risk_after,
         open_risk_after_inr=open_risk_inr(live),
         capital_used_after_inr=capital_used_inr(live),
         concentration_after=concentration_groups(live),
@@ -161,18 +180,27 @@ def _stress_rise_inr(turn: Turn, before: Sequence[Position], after: Sequence[Pos
     return figure(rise) if math.isfinite(rise) and rise > RUPEE else 0.0
 
 
-def _proposed(turn: Turn, proposal: Proposal) -> tuple[TradeFacts, tuple[Position, ...]]:
-    positions = leg_positions(proposal.legs, proposal.lots * proposal.lot_size)
-    facts = TradeFacts(
+def _proposed(turn: Turn, proposal: Proposal, margin_inr: Decimal | None) -> TradeFacts:
+    return TradeFacts(
         risk_inr=proposal.risk_inr,
-        margin_inr=_margin_inr(turn, positions),
+        margin_inr=margin_inr,
         budget=bucket_budget(turn, proposal.bucket),
         key=(proposal.expiry, proposal.structure),
         covered=True,
         uncovers=0,
         stress_rise_inr=None,
     )
-    return facts, positions
+
+
+def _unsent_orders(turn: Turn) -> int:
+    book = turn.desk.book
+    return sum(
+        book.order(line.tag) is None
+        for basket in turn.desk.baskets
+        if basket.purpose is Purpose.OPEN and basket.state is BasketState.WORKING
+        for wave in basket.waves
+        for line in wave
+    )
 
 
 def _orders_planned(turn: Turn, proposal: Proposal) -> OrdersPlanned:
@@ -185,10 +213,15 @@ def _orders_planned(turn: Turn, proposal: Proposal) -> OrdersPlanned:
     return OrdersPlanned(in_all=slices * len(proposal.legs), at_once=slices * larger)
 
 
-def _margin_inr(turn: Turn, positions: Sequence[Position]) -> Decimal | None:
-    if turn.market is None:
+def _own_margin_inr(
+    turn: Turn, positions: Sequence[Position], whole: Sequence[Position], risk: BookRisk | None
+) -> Decimal | None:
+    # A trade that is the whole book has been measured with it.
+    if turn.market is None or risk is None:
         return None
-    margin = book_margin(turn.market, positions, margin_inputs(turn.desk, turn.outlook, turn.rules))
+    margin = risk.margin
+    if net_positions(positions) != whole:
+        margin = book_margin(turn.market, positions, margin_inputs(turn.desk, turn.outlook, turn.rules))
     return rupees(margin.total_inr) if isinstance(margin, Margin) else None
 
 
@@ -198,6 +231,8 @@ def _risk_figures(inputs: ReviewInputs) -> dict[str, FigureValue]:
     figures: dict[str, FigureValue] = {
         "margin_trade_inr": None if trade.margin_inr is None else float(trade.margin_inr)
     }
+    if not inputs.vix_judgeable:
+        figures["vix_spike"] = "not_applicable: the looks are too far apart"
     if after is None:
         return figures
     if isinstance(after.stress, StressResult):
@@ -239,6 +274,7 @@ def _inputs(turn: Turn, facts: TradeFacts) -> ReviewInputs:
         capital_used_after_inr=None,
         concentration_after=None,
         vix_spike=desk.vix_spike,
+        vix_judgeable=turn.settings.vix_spike.is_judgeable(turn.cadence_s),
         order_breaker=refusal(desk.order_breaker, turn.now),
         orders_today=len(desk.book.orders),
         orders_last_second=sum(second < order.priced_at for order in desk.book.orders),

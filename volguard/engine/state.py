@@ -88,7 +88,9 @@ class Desk:
     last_entry_at: Mapping[Bucket, datetime] = field(default_factory=dict)
     last_snapshot_at: datetime | None = None
     chain_changed_at: datetime | None = None
-    last_marks: Mapping[str, Decimal] = field(default_factory=dict)  # last confirmed one per live trade
+    last_gross_inr: Mapping[str, Decimal] = field(
+        default_factory=dict
+    )  # per live trade, at its last sound mark
     quality: float | None = None
     pnl_net_inr: Decimal | None = None
     snapshots: int = 0

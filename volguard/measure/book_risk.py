@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from volguard.measure.exposure import Exposure, exposure_of
-from volguard.measure.margin import Holdings, IndexState, Margin, NoMargin, margin_of
+from volguard.measure.margin import IndexState, Margin, NoMargin, margins_after_moves
 from volguard.measure.margin_holdings import holdings_of
 from volguard.measure.market_view import MarketView, reference_level
 from volguard.measure.quality import QualitySettings
@@ -50,11 +50,13 @@ def book_risk(
     margin: MarginInputs,
 ) -> BookRisk:
     """Everything at once; what is missing is said in its own part and nowhere replaced."""
+    move = stress.near_spot_move_share
+    now, down, up = margins_at_moves(view, positions, margin, (0.0, -move, move))
     return BookRisk(
         exposure=exposure_of(view, positions),
         stress=portfolio_stress(view, positions, stress, quality),
-        margin=book_margin(view, positions, margin),
-        margin_moved=margin_after_move(view, positions, margin, stress.near_spot_move_share),
+        margin=now,
+        margin_moved=_larger(down, up),
     )
 
 
@@ -63,30 +65,34 @@ def book_margin(view: MarketView, positions: Sequence[Position], inputs: MarginI
     return margin_at_move(view, positions, inputs, 0.0)
 
 
-def margin_after_move(
-    view: MarketView, positions: Sequence[Position], inputs: MarginInputs, move_share: float
-) -> Margin | NoMargin:
-    """The larger margin after the index moved up or down by a share, volatilities kept."""
-    both = [margin_at_move(view, positions, inputs, move) for move in (-move_share, move_share)]
-    known = [margin for margin in both if isinstance(margin, Margin)]
-    missing = [margin for margin in both if isinstance(margin, NoMargin)]
-    return missing[0] if missing else max(known, key=lambda margin: margin.total_inr)
-
-
 def margin_at_move(
     view: MarketView, positions: Sequence[Position], inputs: MarginInputs, move_share: float
 ) -> Margin | NoMargin:
     """Margin after the index moved by a signed share, every forward with it, volatilities kept."""
+    return margins_at_moves(view, positions, inputs, (move_share,))[0]
+
+
+def margins_at_moves(
+    view: MarketView, positions: Sequence[Position], inputs: MarginInputs, move_shares: Sequence[float]
+) -> tuple[Margin | NoMargin, ...]:
+    """`margin_at_move` for each of the shares, in one revaluation."""
     rule = _rule(view, inputs)
     if isinstance(rule, NoMargin):
-        return rule
+        return (rule,) * len(move_shares)
     level, _ = reference_level(view)
     index = IndexState(
-        spot=math.nan if level is None else level * (1.0 + move_share),
+        spot=math.nan if level is None else level,
         previous_close=math.nan if inputs.previous_close is None else inputs.previous_close,
         sigma_daily=math.nan if inputs.sigma_daily is None else inputs.sigma_daily,
     )
-    return margin_of(_shifted(holdings_of(view, positions), move_share), index, rule)
+    return margins_after_moves(holdings_of(view, positions), index, rule, move_shares)
+
+
+def _larger(one: Margin | NoMargin, other: Margin | NoMargin) -> Margin | NoMargin:
+    # One that is not known could be the larger: then neither is given.
+    if isinstance(one, NoMargin):
+        return one
+    return other if isinstance(other, NoMargin) or other.total_inr > one.total_inr else one
 
 
 def _rule(view: MarketView, inputs: MarginInputs) -> MarginRule | NoMargin:
@@ -94,10 +100,3 @@ def _rule(view: MarketView, inputs: MarginInputs) -> MarginRule | NoMargin:
         return inputs.rules.on(Underlying(view.listing.underlying), inputs.trade_date)
     except DateNotCovered as error:
         return NoMargin(reason=str(error))
-
-
-def _shifted(holdings: Holdings, move_share: float) -> Holdings:
-    if move_share == 0.0:
-        return holdings
-    contracts = holdings.contracts
-    return replace(holdings, contracts=replace(contracts, forward=contracts.forward * (1.0 + move_share)))

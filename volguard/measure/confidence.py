@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -35,6 +36,7 @@ FORWARD_RATE_MAX: Final = 0.10  # per year
 FORWARD_SHARE_MIN: Final = 0.001
 SIGMA_SHARE_MAX: Final = 0.5  # of our volatility; a day count shifts it by less
 FIT_ROUNDS: Final = 12
+EXPIRIES_KEPT: Final = 8
 FIT_FLOOR: Final = 1e-4  # residuals in volatility below which a strike pulls no harder
 
 
@@ -52,7 +54,7 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExpiryConfidence:
-    """One expiry: columns of shape (rows of the expiry,). `basis` None: too few witnesses to judge by.
+    """One expiry: columns of shape (rows of the expiry,), read-only. `basis` None: too few to judge by.
 
     `divergence` is a share of our volatility, nan where nobody witnesses the strike.
     """
@@ -72,6 +74,8 @@ class LegConfidence:
     reason: str
 
 
+# Orders, stress and strategy ask the same of one look: a view does not change once it is made.
+@lru_cache(maxsize=EXPIRIES_KEPT)
 def expiry_confidence(view: MarketView, expiry: date, settings: QualitySettings) -> ExpiryConfidence:
     """Confidence of each row of an expiry: call and put of a strike share the figure of the strike.
 
@@ -86,6 +90,8 @@ def expiry_confidence(view: MarketView, expiry: date, settings: QualitySettings)
     value: FloatArray = np.maximum(0.0, 1.0 - 0.5 * doubt)
     value[_is_stale(view, rows)] *= 0.5
     value[~np.isfinite(ours)] = 0.0
+    for column in (value, divergence):
+        column.setflags(write=False)
     return ExpiryConfidence(value=value, divergence=divergence, basis=basis)
 
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import combinations
 from typing import Final
 
 import numpy as np
 
-from volguard.measure.margin_scan import Contracts, RiskArrays, revalue, scenario_name
+from volguard.measure.margin_scan import Contracts, RiskArrays, at_forwards, revalue, scenario_name
 from volguard.model.market import BoolArray, FloatArray
 from volguard.nse.margin_rules import MarginRule
 
@@ -47,6 +47,12 @@ class IndexState:
     spot: float
     previous_close: float
     sigma_daily: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Scene:
+    holdings: Holdings
+    index: IndexState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,28 +119,78 @@ NOTHING_HELD: Final = Margin(
 
 def margin_of(holdings: Holdings, index: IndexState, rule: MarginRule) -> Margin | NoMargin:
     """Margin by our own revaluation; NoMargin names the first input that is missing."""
+    return margins_after_moves(holdings, index, rule, (0.0,))[0]
+
+
+def margins_after_moves(
+    holdings: Holdings, index: IndexState, rule: MarginRule, moves: Sequence[float]
+) -> tuple[Margin | NoMargin, ...]:
+    """One margin per move, as `margin_of`, all in one revaluation.
+
+    A move is a signed share of the index, 0.0 for the market as it is; every forward goes with it, the
+    previous close and volatilities stay.
+    """
     if not holdings.expiries:
-        return NOTHING_HELD
-    if missing := _missing_index(index) or _missing_market(holdings):
-        return NoMargin(reason=missing)
-    price_scan = index.spot * np.array(
-        [rule.price_scan_fraction(expiry, sigma_daily=index.sigma_daily) for expiry in holdings.expiries]
+        return (NOTHING_HELD,) * len(moves)
+    scenes = [_moved(holdings, index, move) for move in moves]
+    missing = [_missing_index(moved.index) or _missing_market(moved.holdings) for moved in scenes]
+    known = [moved for moved, reason in zip(scenes, missing, strict=True) if not reason]
+    margins = iter(_margins(known, rule))
+    return tuple(NoMargin(reason=reason) if reason else next(margins) for reason in missing)
+
+
+def _moved(holdings: Holdings, index: IndexState, move: float) -> _Scene:
+    contracts = holdings.contracts
+    moved = replace(contracts, forward=contracts.forward * (1.0 + move))
+    return _Scene(
+        holdings=replace(holdings, contracts=moved), index=replace(index, spot=index.spot * (1.0 + move))
+    )
+
+
+def _margins(scenes: Sequence[_Scene], rule: MarginRule) -> list[Margin]:
+    return [
+        _margin(
+            scene.holdings,
+            arrays,
+            scene.index,
+            rule,
+            _rated_charge(scene.holdings, rule),
+            minimum_inr_per_unit=rule.short_option_minimum.rate * scene.index.spot,
+        )
+        for scene, arrays in zip(scenes, _arrays(scenes, rule), strict=True)
+    ]
+
+
+def _arrays(scenes: Sequence[_Scene], rule: MarginRule) -> list[RiskArrays]:
+    # Scenes of one book: its contracts stand side by side, one scene after the other.
+    if not scenes:
+        return []
+    holdings, sigma_daily = scenes[0].holdings, scenes[0].index.sigma_daily
+    share = np.array(
+        [rule.price_scan_fraction(expiry, sigma_daily=sigma_daily) for expiry in holdings.expiries]
     )
     arrays = revalue(
-        holdings.contracts,
-        price_scan=price_scan,
-        vol_scan=rule.vol_scan.points(sigma_daily=index.sigma_daily),
+        at_forwards(holdings.contracts, np.array([scene.holdings.contracts.forward for scene in scenes])),
+        price_scan=np.concatenate([scene.index.spot * share for scene in scenes]),
+        vol_scan=rule.vol_scan.points(sigma_daily=sigma_daily),
         rule=rule.scenarios,
+        needs_delta=len(set(holdings.expiries)) > 1,
     )
+    legs = len(holdings.expiries)
+    return [_columns(arrays, slice(start, start + legs)) for start in range(0, legs * len(scenes), legs)]
+
+
+def _columns(arrays: RiskArrays, legs: slice) -> RiskArrays:
+    return RiskArrays(
+        loss=arrays.loss[:, legs], value=arrays.value[legs], composite_delta=arrays.composite_delta[legs]
+    )
+
+
+def _rated_charge(holdings: Holdings, rule: MarginRule) -> SpreadCharge:
     far_value: dict[date, float] = dict(
         zip(holdings.expiries, holdings.contracts.forward.tolist(), strict=True)
     )
-
-    def spread_charge(near: date, far: date) -> float:
-        return rule.calendar_spread.rate(near, far) * far_value[far]
-
-    minimum = rule.short_option_minimum.rate * index.spot
-    return _margin(holdings, arrays, index, rule, spread_charge, minimum_inr_per_unit=minimum)
+    return lambda near, far: rule.calendar_spread.rate(near, far) * far_value[far]
 
 
 def margin_from_arrays(

@@ -50,7 +50,7 @@ class RiskArrays:
 
     loss             (16, legs) points lost, gains negative, extreme scenarios at their counted share
     value            (legs,) price of an option; 0 for a future, whose gains are settled daily
-    composite_delta  (legs,) average delta over the price scan
+    composite_delta  (legs,) average delta over the price scan; nan where it was not asked for
     """
 
     loss: FloatArray
@@ -67,25 +67,45 @@ def scenario_name(index: int) -> str:
     return f"{move}, volatility {'up' if index % 2 == 0 else 'down'}"
 
 
+def at_forwards(contracts: Contracts, forwards: FloatArray) -> Contracts:
+    """The same contracts on several markets, one market after the other; `forwards` (markets, legs)."""
+    count = len(forwards)
+    return Contracts(
+        is_future=np.tile(contracts.is_future, count),
+        is_call=np.tile(contracts.is_call, count),
+        strike=np.tile(contracts.strike, count),
+        forward=forwards.ravel(),
+        t=np.tile(contracts.t, count),
+        sigma=np.tile(contracts.sigma, count),
+        discount=np.tile(contracts.discount, count),
+    )
+
+
 def revalue(
-    contracts: Contracts, *, price_scan: FloatArray, vol_scan: float, rule: ScenarioRow
+    contracts: Contracts,
+    *,
+    price_scan: FloatArray,
+    vol_scan: float,
+    rule: ScenarioRow,
+    needs_delta: bool = True,
 ) -> RiskArrays:
     """Risk arrays of the contracts; `price_scan` in points per contract, shape (legs,).
 
-    Not a number in, not a number out, for that contract alone.
+    Not a number in, not a number out, for that contract alone. The composite delta is as dear as the
+    scenarios, and only a book of several expiries has a use for it.
     """
-    value = np.where(contracts.is_future, 0.0, _option(contracts, contracts.forward, contracts.sigma))
     moves, shifts, cover = _grid(rule)
     level = np.maximum(contracts.forward + moves[:, None] * price_scan, LEVEL_MIN)
     sigma = np.maximum(contracts.sigma + shifts[:, None] * vol_scan, 0.0)
     t = _aged(contracts, rule)
-    moved = np.where(
-        contracts.is_future, level - contracts.forward, _option(contracts, level, sigma, t) - value
-    )
+    now, after = _option_values(contracts, level, sigma, t)
+    moved = np.where(contracts.is_future, level - contracts.forward, after - now)
     return RiskArrays(
         loss=-cover[:, None] * moved,
-        value=value,
-        composite_delta=_composite_delta(contracts, price_scan, t),
+        value=np.where(contracts.is_future, 0.0, now),
+        composite_delta=_composite_delta(contracts, price_scan, t)
+        if needs_delta
+        else np.full(len(contracts.strike), np.nan),
     )
 
 
@@ -102,17 +122,19 @@ def _aged(contracts: Contracts, rule: ScenarioRow) -> FloatArray:
     return np.maximum(contracts.t - rule.look_ahead_days / DAYS_PER_YEAR, 0.0)
 
 
-def _option(
-    contracts: Contracts, level: FloatArray, sigma: FloatArray, t: FloatArray | None = None
-) -> FloatArray:
-    return price(
-        level,
+def _option_values(
+    contracts: Contracts, level: FloatArray, sigma: FloatArray, t: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    # as the market is, shape (legs,), and in each scenario, in one pricing call
+    values = price(
+        np.vstack((contracts.forward, level)),
         contracts.strike,
-        contracts.t if t is None else t,
-        sigma,
+        np.vstack((contracts.t, np.broadcast_to(t, level.shape))),
+        np.vstack((contracts.sigma, sigma)),
         contracts.is_call,
         contracts.discount,
     )
+    return values[0], values[1:]
 
 
 def _composite_delta(contracts: Contracts, price_scan: FloatArray, t: FloatArray) -> FloatArray:

@@ -99,7 +99,7 @@ def data_quality(inputs: ReviewInputs, limits: Limits) -> Sequence[Breach]:
     limit = limits.quality_full_auto_min if is_full else limits.quality_new_trades_min
     if inputs.quality is None:
         return [missing("data_quality", "data quality")]
-    if inputs.quality >= limit:
+    if inputs.quality > limit or (inputs.quality == limit and not is_full):
         return []
     text = f"data quality was {inputs.quality:.3f}, limit {limit:.3f}"
     return [Breach(rule="data_quality", value=inputs.quality, limit=limit, text=text)]
@@ -116,10 +116,13 @@ def effective_phase(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
 
 
 def vix_spike(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:
-    """No new risk while VIX leaps."""
-    if not inputs.vix_spike.is_spiking:
-        return []
-    return [Breach(rule="vix_spike", value="in force", limit="calm", text=inputs.vix_spike.text)]
+    """No new risk while VIX leaps, nor while nobody can tell although the looks come fast enough to."""
+    spike = inputs.vix_spike
+    if spike.is_spiking:
+        return [Breach(rule="vix_spike", value="in force", limit="calm", text=spike.text)]
+    if inputs.vix_judgeable and spike.rise_share is None:
+        return [missing("vix_spike", f"the rise of VIX ({spike.not_judged})")]
+    return []
 
 
 def order_breaker(inputs: ReviewInputs, _limits: Limits) -> Sequence[Breach]:

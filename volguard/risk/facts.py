@@ -78,6 +78,7 @@ class ReviewInputs:
     capital_used_after_inr: Decimal | None
     concentration_after: tuple[ConcentrationGroup, ...] | None
     vix_spike: VixSpikeState
+    vix_judgeable: bool  # the source's looks come fast enough for the window; else the rule does not apply
     order_breaker: str  # why it lets nothing out; empty when it may
     orders_today: int
     orders_last_second: int

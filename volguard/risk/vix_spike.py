@@ -34,6 +34,10 @@ class VixSpikeSettings:
         if self.confirm_looks < 1:
             raise ValueError(f"confirm_looks was {self.confirm_looks}, must be at least 1")
 
+    def is_judgeable(self, cadence_s: float) -> bool:
+        """Whether looks of a cadence come fast enough: both ends of a rise must fit into the window."""
+        return (2 * self.confirm_looks - 1) * cadence_s <= self.window_s
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VixSpikeState:
