@@ -57,3 +57,19 @@ def test_looks_that_are_too_far_apart_for_a_spike_say_so_in_the_decision() -> No
     assert slow and all(
         decision.figures["vix_spike"] == "not_applicable: the looks are too far apart" for decision in slow
     )
+
+
+def test_a_decision_says_the_greeks_without_the_trade_and_with_it() -> None:
+    """The second entry of a look begins where the first left the portfolio; its own bucket was flat."""
+    first, second = (
+        record.decision.figures
+        for step in run().steps
+        for record in step[1]
+        if isinstance(record, DecisionMade) and record.decision.action is Action.ENTER
+    )
+    for name in ("delta_pnl_1pct_inr", "gamma_pnl_1pct_inr", "vega_per_pt", "theta_per_day"):
+        assert first[f"{name}_portfolio_before"] == 0.0
+        assert second[f"{name}_portfolio_before"] == first[f"{name}_portfolio_after"] != 0.0
+        assert second[f"{name}_bucket_after"] == second[f"{name}_expiry_after"]
+        whole = float(str(second[f"{name}_portfolio_before"])) + float(str(second[f"{name}_bucket_after"]))
+        assert abs(whole - float(str(second[f"{name}_portfolio_after"]))) < 0.01

@@ -16,7 +16,12 @@ from volguard.engine.state import Turn
 from volguard.engine.supervisor import is_session_open
 from volguard.execution.basket import BasketState, is_uncovered, uncovered_units
 from volguard.measure.book_risk import BookRisk, book_margin
-from volguard.measure.exposure_groups import net_positions
+from volguard.measure.exposure_groups import (
+    exposure_change,
+    net_positions,
+    proposed_holding,
+    whole_holding,
+)
 from volguard.measure.margin import Margin
 from volguard.measure.payoff import max_loss_points
 from volguard.measure.stress import StressResult, portfolio_stress
@@ -33,6 +38,7 @@ from volguard.risk.facts import OrdersPlanned, ReviewInputs, TradeFacts
 from volguard.risk.review import review, screen
 
 RUPEE: Final = 1.0
+EXPOSURE_FIGURES: Final = ("delta_pnl_1pct_inr", "gamma_pnl_1pct_inr", "vega_per_pt", "theta_per_day")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +92,8 @@ def screen_proposal(turn: Turn, proposal: Proposal) -> Screened:
     )
     turn.desk = replace(turn.desk, reviews=turn.desk.reviews + 1)
     breaches = screen(inputs, turn.settings.limits)
-    return Screened(breaches=breaches, trade=trade, figures=_risk_figures(inputs))
+    figures = {**_exposure_figures(turn, proposal, trade), **_risk_figures(inputs)}
+    return Screened(breaches=breaches, trade=trade, figures=figures)
 
 
 def trade_of(turn: Turn, proposal: Proposal, *, margin_inr: Decimal) -> Trade:
@@ -223,6 +230,25 @@ def _own_margin_inr(
     if net_positions(positions) != whole:
         margin = book_margin(turn.market, positions, margin_inputs(turn.desk, turn.outlook, turn.rules))
     return rupees(margin.total_inr) if isinstance(margin, Margin) else None
+
+
+def _exposure_figures(turn: Turn, proposal: Proposal, trade: Trade) -> dict[str, FigureValue]:
+    """Greeks in rupees: of the portfolio without the trade, of portfolio, bucket and expiry with it."""
+    if turn.market is None:
+        return {}
+    live = [whole_holding(each) for each in turn.desk.book.live_trades]
+    change = exposure_change(turn.market, live, proposed_holding(proposal, trade.trade_id))
+    parts = {
+        "portfolio_before": change.before.portfolio,
+        "portfolio_after": change.after.portfolio,
+        "bucket_after": change.after.by_bucket.get(proposal.bucket),
+        "expiry_after": change.after.by_expiry.get(proposal.expiry),
+    }
+    return {
+        f"{name}_{part}": None if exposure is None else getattr(exposure, name)
+        for part, exposure in parts.items()
+        for name in EXPOSURE_FIGURES
+    }
 
 
 def _risk_figures(inputs: ReviewInputs) -> dict[str, FigureValue]:
