@@ -20,7 +20,7 @@ from volguard.engine.state import State, Step
 from volguard.engine.step import Engine
 from volguard.model.book import Leg
 from volguard.model.decision import Approved, Phase
-from volguard.model.event import Effect, Event, HistoryLoaded, Record, SessionStarted
+from volguard.model.event import Effect, Event, HistoryLoaded, LinkChanged, Record, SessionStarted
 from volguard.model.instrument import OptionContract, OptionType, Side, Underlying
 from volguard.model.market import (
     COLUMNS,
@@ -30,6 +30,7 @@ from volguard.model.market import (
     DailyBar,
     Listing,
     Quote,
+    Silence,
     SourceInfo,
     VarianceForecasts,
 )
@@ -193,14 +194,16 @@ def paper(*, delay_s: float = 0.25, cadence_s: float = 15.0, lot: int = 65) -> P
 
 @dataclass(frozen=True, kw_only=True)
 class FakeMarket:
-    """Given snapshots behind the MarketData port."""
+    """Given snapshots behind the MarketData port; `between` is what a live source says besides."""
 
     info: SourceInfo
     shots: tuple[ChainSnapshot, ...]
+    between: tuple[Silence | LinkChanged, ...] = ()
 
-    def snapshots(self, after: datetime | None = None) -> Iterator[ChainSnapshot]:
-        """Those later than `after`."""
-        return (shot for shot in self.shots if after is None or shot.ts > after)
+    def snapshots(self, after: datetime | None = None) -> Iterator[ChainSnapshot | Silence | LinkChanged]:
+        """Those later than `after`, in time order."""
+        said = sorted((*self.shots, *self.between), key=lambda seen: seen.ts)
+        return (seen for seen in said if after is None or seen.ts > after)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +242,7 @@ def simulated(
     assert history is not None
     day = market.info.trading_date
     return Day(
-        market=FakeMarket(info=market.info, shots=_few_expiries(tuple(market.snapshots())[start:stop])),
+        market=FakeMarket(info=market.info, shots=_few_expiries(_looks(market)[start:stop])),
         history=HistoryLoaded(
             ts=TS.replace(hour=9, minute=15),
             underlying=NIFTY,
@@ -249,6 +252,10 @@ def simulated(
             forecasts=_forecasts(history.daily(NIFTY, day)),
         ),
     )
+
+
+def _looks(market: MarketData) -> tuple[ChainSnapshot, ...]:
+    return tuple(seen for seen in market.snapshots() if isinstance(seen, ChainSnapshot))
 
 
 # The nearest two and the monthly one in five weeks: a sixth of the rows, the same trades.

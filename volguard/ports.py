@@ -8,8 +8,8 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from volguard.model.decision import Approved
-from volguard.model.event import Effect, Event, Record
-from volguard.model.market import ChainSnapshot, DailyBar, SourceInfo
+from volguard.model.event import Effect, Event, LinkChanged, Record
+from volguard.model.market import ChainSnapshot, DailyBar, Silence, SourceInfo
 from volguard.model.status import StatusView
 
 
@@ -37,8 +37,12 @@ class MarketData(Protocol):
         """What the source is, and what it can give at all."""
         ...
 
-    def snapshots(self, after: datetime | None = None) -> Iterator[ChainSnapshot]:
-        """Snapshots strictly later than `after` (None: from the first). Raises DataError on a bad file."""
+    def snapshots(self, after: datetime | None = None) -> Iterator[ChainSnapshot | Silence | LinkChanged]:
+        """Snapshots strictly later than `after` (None: from the first). Raises DataError on a bad file.
+
+        A live source also says that nothing came, and that a tie to the outside broke or holds again; a
+        recorded or made-up one gives snapshots alone.
+        """
         ...
 
 

@@ -18,6 +18,7 @@ from volguard.model.event import (
     FeedGap,
     HistoryLoaded,
     KillSwitchSeen,
+    LinkChanged,
     MarketSnapshot,
     Modify,
     OperatorSpoke,
@@ -27,13 +28,14 @@ from volguard.model.event import (
     SessionEnded,
     SessionStarted,
 )
-from volguard.model.market import ChainSnapshot
+from volguard.model.market import ChainSnapshot, Silence
 from volguard.ports import Broker, Clock, Journal, MarketData
 
 # Events that came from outside and would be lost with the power; the market can be asked for again.
 DURABLE_EVENTS = (
     SessionStarted,
     HistoryLoaded,
+    LinkChanged,
     OrderUpdated,
     OrderFilled,
     OperatorSpoke,
@@ -111,6 +113,7 @@ class Runner:
         self._show = show
         self._last_checkpoint_at: datetime | None = None
         self._last_snapshot_at: datetime | None = None
+        self._gap_told_of: datetime | None = None
 
     def run(self, opening: tuple[Event, ...], state: State) -> Outcome:
         """Take the opening events, then the market until it ends or the operator stops it.
@@ -130,33 +133,38 @@ class Runner:
     def _market(self, outcome: Outcome) -> Iterator[Event]:
         kill_switch = outcome.state.desk.kill_switch if outcome.state.desk is not None else False
         last, resumed_at = self._last_snapshot_at, _now(outcome)
-        for snapshot in self._source.snapshots(after=last):
-            self._wait_for(last, snapshot.ts)
+        for seen in self._source.snapshots(after=last):
+            self._wait_for(last, seen.ts)
             if self._watch.stop_requested():
                 outcome.end_reason = "interrupted"
                 yield SessionEnded(ts=_now(outcome), reason=outcome.end_reason)
                 return
-            yield from self._before(last, snapshot, resumed_at=resumed_at)
+            yield from self._before(last, seen.ts, resumed_at=resumed_at)
             if self._watch.kill_switch_present() is not kill_switch:
                 kill_switch = not kill_switch
-                yield KillSwitchSeen(ts=snapshot.ts, present=kill_switch)
-            yield from self._exchange.fills_at(snapshot)
-            yield MarketSnapshot(ts=snapshot.ts, snapshot=snapshot)
-            last = snapshot.ts
+                yield KillSwitchSeen(ts=seen.ts, present=kill_switch)
+            match seen:
+                case Silence():
+                    pass  # told for what it lets happen: a stop, a kill switch, a gap seen as it opens
+                case LinkChanged():
+                    yield seen
+                case ChainSnapshot():
+                    yield from self._exchange.fills_at(seen)
+                    yield MarketSnapshot(ts=seen.ts, snapshot=seen)
+                    last = seen.ts
         end = _now(outcome)
         yield from self._exchange.close(end)
         yield SessionEnded(ts=end, reason=outcome.end_reason)
 
-    def _before(
-        self, last: datetime | None, snapshot: ChainSnapshot, *, resumed_at: datetime
-    ) -> Iterator[Event]:
+    def _before(self, last: datetime | None, until: datetime, *, resumed_at: datetime) -> Iterator[Event]:
         # What happened between two looks at the market, in event-time order.
-        if last is not None and (snapshot.ts - last).total_seconds() > self._gap_s:
+        if last is not None and (until - last).total_seconds() > self._gap_s:
             silent_at = last + timedelta(seconds=self._gap_s)
             yield from self._exchange.due(silent_at)
-            if silent_at >= resumed_at:  # else it was told before the restart
+            if silent_at >= resumed_at and self._gap_told_of != last:  # else it was told already
+                self._gap_told_of = last
                 yield FeedGap(ts=silent_at, last_ts=last, limit_s=self._gap_s)
-        yield from self._exchange.due(snapshot.ts)
+        yield from self._exchange.due(until)
 
     def _take(self, outcome: Outcome, event: Event) -> None:
         began_s = self._clock.monotonic_s()

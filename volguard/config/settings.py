@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from volguard.adapters.upstox.settings import UpstoxSettings
 from volguard.config.sources import Section
 from volguard.engine.state import EngineSettings
 from volguard.execution.settings import ExecutionSettings
@@ -116,6 +117,7 @@ class Settings:
     paper: PaperSettings
     journal: JournalSettings
     simulator: SimulatorSettings
+    upstox: UpstoxSettings
     limits: Limits
     bucket_limits: Mapping[str, BucketLimits]
     contracts: ContractTables
@@ -183,6 +185,7 @@ SECTIONS: Final = (
             "paper",
             "journal",
             "simulator",
+            "upstox",
         )
     ),
     Section(name="limits", file=LIMITS, table="limits"),

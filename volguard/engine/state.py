@@ -15,7 +15,7 @@ from volguard.measure.quality import QualitySettings
 from volguard.measure.stress_settings import StressSettings
 from volguard.model.book import Book, Bucket
 from volguard.model.decision import Phase, SafetyLevel, TradingState
-from volguard.model.event import Effect, Record
+from volguard.model.event import Effect, Link, Record
 from volguard.model.market import SourceInfo
 from volguard.nse.rules import Rules
 from volguard.pricing.quote_flags import FlagSettings
@@ -75,6 +75,7 @@ class Desk:
     effective_phase: Phase = Phase.SHADOW
     degraded_by: tuple[str, ...] = ()
     clean_since: datetime | None = None
+    links_down: tuple[Link, ...] = ()
     kill_switch: bool = False
     failed: bool = False  # a step raised: halted until the operator's word
     stops: StopState = field(default_factory=StopState)

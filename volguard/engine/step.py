@@ -20,6 +20,7 @@ from volguard.engine.supervisor import (
     cap_phase,
     degrade,
     halt,
+    link_cause,
     move,
     start_flatten,
 )
@@ -31,6 +32,7 @@ from volguard.model.event import (
     FeedGap,
     HistoryLoaded,
     KillSwitchSeen,
+    LinkChanged,
     MarketSnapshot,
     OperatorCommand,
     OperatorSpoke,
@@ -114,7 +116,9 @@ def _take(turn: Turn, event: Event) -> None:
             # An empty book of our own needs no broker to agree with.
             move(turn, Word.RESTORED, "a new session starts with an empty book")
             move(turn, Word.AGREED, "paper book agrees by construction")
-        case SessionResumed() | SessionEnded():
+        case SessionResumed():
+            turn.desk = replace(turn.desk, links_down=())  # a new process has new ties, and tells of them
+        case SessionEnded():
             pass
         case HistoryLoaded():
             turn.outlook = outlook_of(event, turn.desk.trading_date, turn.settings, turn.rules)
@@ -130,6 +134,8 @@ def _take(turn: Turn, event: Event) -> None:
             note_feed(turn, is_good=False)
             withdraw_entries(turn)
             drive(turn, is_fresh=False)
+        case LinkChanged():
+            _on_link(turn, event)
         case OrderUpdated():
             on_update(turn, event)
             note_order_word(turn, event.tag)
@@ -158,6 +164,19 @@ def _on_snapshot(turn: Turn, event: MarketSnapshot) -> None:
     seek_entries(turn, scene)
     withdraw_entries(turn)
     drive(turn, is_fresh=True)
+
+
+def _on_link(turn: Turn, event: LinkChanged) -> None:
+    down = set(turn.desk.links_down)
+    if event.is_up:
+        turn.desk = replace(turn.desk, links_down=tuple(sorted(down - {event.link})))
+        code = f"{event.link.value.lower()}_up"
+        turn.effects.append(Alert(ts=turn.now, severity=Severity.INFO, code=code, text=event.text))
+        return  # new risk only after the clean dwell, as after any other cause
+    turn.desk = replace(turn.desk, links_down=tuple(sorted(down | {event.link})))
+    degrade(turn, link_cause(event.link), event.text)
+    withdraw_entries(turn)
+    drive(turn, is_fresh=False)
 
 
 def withdraw_entries(turn: Turn) -> None:

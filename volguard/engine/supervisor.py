@@ -12,7 +12,7 @@ from volguard.engine.state import Turn
 from volguard.measure.flat_cost import FlatCost
 from volguard.model.decision import Action, Decision, FigureValue, Phase, SafetyLevel, TradingState
 from volguard.model.errors import InvariantBroken
-from volguard.model.event import Alert, DecisionMade, Severity, StateChanged
+from volguard.model.event import Alert, DecisionMade, Link, Severity, StateChanged
 from volguard.model.units import figure
 from volguard.risk.stops import judge_stops
 
@@ -70,6 +70,11 @@ def degrade(turn: Turn, cause: str, text: str) -> None:
     turn.desk = replace(turn.desk, clean_since=None)
     if turn.desk.trading_state in (T.ACTIVE, T.READY):
         move(turn, Word.DEGRADED, cause)
+
+
+def link_cause(link: Link) -> str:
+    """The cause of worry that a broken tie to the outside is."""
+    return f"{link.value.lower()}_down"
 
 
 def recover(turn: Turn, causes_now: frozenset[str]) -> None:

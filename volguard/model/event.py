@@ -80,6 +80,23 @@ class FeedGap:
     limit_s: float
 
 
+class Link(StrEnum):
+    """What ties a session to the outside."""
+
+    TOKEN = "TOKEN"
+    FEED = "FEED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChanged:
+    """A tie to the outside broke or holds again; while one is broken no new risk is taken."""
+
+    ts: datetime
+    link: Link
+    is_up: bool
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderUpdated:
     """The broker's word on one order; `filled_quantity` is cumulative."""
@@ -143,6 +160,7 @@ Event = (
     | HistoryLoaded
     | MarketSnapshot
     | FeedGap
+    | LinkChanged
     | OrderUpdated
     | OrderFilled
     | OperatorSpoke

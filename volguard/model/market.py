@@ -127,6 +127,13 @@ class ChainSnapshot:
             getattr(self, name).setflags(write=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Nothing new up to a moment: a live source says so, so that silence itself can be acted on."""
+
+    ts: datetime
+
+
 COLUMNS = ("bid", "bid_qty", "ask", "ask_qty", "ltp", "volume", "oi", "vendor_iv")
 
 

@@ -1,4 +1,4 @@
-"""The composition root: the only file that knows which mode uses which adapter."""
+"""A session put together: engine, journal, market, exchange, screen; opened, locked, recovered."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,6 @@ from volguard import __version__
 from volguard.adapters.clock import SystemClock
 from volguard.adapters.control import ControlServer
 from volguard.adapters.frames import Frames
-from volguard.adapters.history import FileHistory
 from volguard.adapters.interrupt import StopRequest
 from volguard.adapters.journal_files import next_session_path, session_paths
 from volguard.adapters.journal_open import connect_read_only, stored_schema
@@ -22,7 +21,6 @@ from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.kill_switch import KillSwitchFile
 from volguard.adapters.paper import PaperExchange
 from volguard.adapters.recovery import beginning_of, recover_state
-from volguard.adapters.replay import ReplayMarket
 from volguard.adapters.sqlite_journal import SqliteJournal
 from volguard.config.loader import Loaded, restore
 from volguard.config.roots import Root
@@ -30,28 +28,16 @@ from volguard.config.settings import Settings
 from volguard.engine.state import State
 from volguard.engine.step import Engine
 from volguard.model.decision import Phase
-from volguard.model.errors import DataError, RiskRefused, UsageError
+from volguard.model.errors import RiskRefused, UsageError
 from volguard.model.event import Event, HistoryLoaded, SessionResumed, SessionStarted
-from volguard.model.instrument import Underlying
-from volguard.nse.rules import Rules, make_rules
-from volguard.ports import History, MarketData, Screen
+from volguard.nse.rules import Rules
+from volguard.ports import MarketData, Screen
 from volguard.runner import Outcome, Pace, Runner, Watch
 from volguard.volatility.forecast import MONTH_SESSIONS, ForecastReach, make_forecasts
+from volguard.wiring.sources import Source, SourceRequest, open_source, opening_time, rules_of
 
 VIX_NAME: Final = "INDIA_VIX"
 HISTORY_SESSIONS_MAX: Final = 600  # more than any window of the engine looks back
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRequest:
-    """Which market a session runs on: a file, or the simulator with its arguments (None: as configured)."""
-
-    replay: Path | None = None
-    history: Path | None = None
-    seed: int | None = None
-    trading_date: date | None = None
-    cadence_s: float | None = None
-    scenario: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,34 +86,10 @@ class Session:
         self.journal.close()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """A market with its history (None: there is none) and seed (None: nothing is random)."""
-
-    market: MarketData
-    history: History | None
-    seed: int | None
-
-
-def rules_of(settings: Settings) -> Rules:
-    """The exchange's rules of these settings."""
-    return make_rules(settings.calendar, settings.contracts, settings.charges, settings.margin)
-
-
 def engine_of(reader: JournalReader) -> Engine:
     """The engine that wrote a journal, from the settings in its first row."""
     settings = restore(beginning_of(reader).started.settings, Settings)
     return Engine(settings.engine, rules_of(settings))
-
-
-def open_source(request: SourceRequest, settings: Settings, root: Root, rules: Rules) -> Source:
-    """The market that was asked for.
-
-    Raises DataError on a bad file, DateNotCovered outside the dated tables, UsageError on a closed day.
-    """
-    if request.replay is None:
-        return _simulated(request, settings, rules)
-    return _replayed(request.replay, request.history, settings, root, rules)
 
 
 def open_session(
@@ -196,74 +158,10 @@ def platform_text() -> str:
     )
 
 
-def open_recording(path: Path, settings: Settings, rules: Rules) -> ReplayMarket:
-    """A recorded day. Raises DataError on a bad file or one of another underlying than is traded."""
-    underlying = Underlying(settings.market.underlying)
-    market = ReplayMarket(
-        path, lot_size=lambda day, expiry: rules.contracts.lot_size(underlying, day, expiry)
-    )
-    if market.info.underlying != underlying:
-        hint = f"--set market.underlying={market.info.underlying}"
-        raise DataError(f"{path} holds {market.info.underlying}, the settings trade {underlying}", hint=hint)
-    return market
-
-
-def _replayed(path: Path, history: Path | None, settings: Settings, root: Root, rules: Rules) -> Source:
-    market = open_recording(path, settings, rules)
-    _opening_time(rules, market.info.trading_date)
-    folder = history or root.resolve(settings.history.folder)
-    # A folder that was named must be there; the default one may be missing, which means no forecast.
-    known = FileHistory(folder) if history is not None or folder.is_dir() else None
-    return Source(market=market, history=known, seed=None)
-
-
-def _simulated(request: SourceRequest, settings: Settings, rules: Rules) -> Source:
-    from volguard.simulator.index_path import Scenario
-    from volguard.simulator.market import SessionRules, SyntheticMarket
-
-    defaults = settings.simulator
-    underlying = Underlying(settings.market.underlying)
-    day = request.trading_date or defaults.date
-    seed = defaults.seed if request.seed is None else request.seed
-    opened = _opening_time(rules, day)
-    session = rules.calendar.session(day)
-    if session is None:
-        raise UsageError(f"{day} is no trading day")
-    listed = rules.contracts.expiries(underlying, day)
-    try:
-        market = SyntheticMarket(
-            seed=seed,
-            scenario=Scenario(request.scenario or defaults.scenario),
-            cadence_s=defaults.cadence_s if request.cadence_s is None else request.cadence_s,
-            rules=SessionRules(
-                underlying=underlying,
-                trading_date=day,
-                open_at=opened.time(),
-                close_at=session.windows[-1][1].time(),
-                expiries=tuple((expiry.day, expiry.cycle) for expiry in listed),
-                lot_size=rules.contracts.lot_size(underlying, day, listed[0].day),
-                tick=rules.contracts.tick(underlying, day),
-                strike_step=rules.contracts.strike_step(underlying, day, listed[0].day),
-                trading_days=rules.calendar.trading_days(date(day.year - 3, 1, 1), day),
-            ),
-        )
-    except ValueError as error:
-        raise UsageError(f"the simulator cannot make this day: {error}") from error
-    return Source(market=market, history=market.history, seed=seed)
-
-
-def _opening_time(rules: Rules, day: date) -> datetime:
-    session = rules.calendar.session(day)
-    if session is None:
-        hint = "the calendar's holidays and special sessions are in config/calendar.toml"
-        raise UsageError(f"{day.isoformat()} ({day:%A}) is a holiday: the exchange was closed", hint=hint)
-    return session.windows[0][0]
-
-
 def _started(phase: Phase, loaded: Loaded[Settings], source: Source, rules: Rules) -> SessionStarted:
     info = source.market.info
     return SessionStarted(
-        ts=_opening_time(rules, info.trading_date),
+        ts=opening_time(rules, info.trading_date),
         session_id="",
         phase=phase,
         source=info,

@@ -1,0 +1,1 @@
+"""Upstox: everything above this folder knows only ports and values."""

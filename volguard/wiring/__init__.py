@@ -1,0 +1,29 @@
+"""The composition root: the only place that knows which mode uses which adapter."""
+
+from volguard.wiring.session import (
+    HISTORY_SESSIONS_MAX,
+    VIX_NAME,
+    Session,
+    SessionRequest,
+    Surroundings,
+    engine_of,
+    open_session,
+    platform_text,
+)
+from volguard.wiring.sources import Source, SourceRequest, open_recording, open_source, rules_of
+
+__all__ = [
+    "HISTORY_SESSIONS_MAX",
+    "VIX_NAME",
+    "Session",
+    "SessionRequest",
+    "Source",
+    "SourceRequest",
+    "Surroundings",
+    "engine_of",
+    "open_recording",
+    "open_session",
+    "open_source",
+    "platform_text",
+    "rules_of",
+]
