@@ -231,6 +231,20 @@ def test_a_refused_or_cancelled_order_unwinds_the_basket() -> None:
     assert wants(basket, (dead,), is_fresh=False) == (TimedOut(),)
 
 
+def test_executions_on_their_way_are_waited_for() -> None:
+    """A hedge was cancelled, filled in part, and the execution is still to be told: nothing is done twice."""
+    basket = entry(lots=2)
+    hedge, other = basket.waves[0]
+    ended = sent(hedge, OrderState.CANCELLED, reported_quantity=65)
+    done = filled((other,))
+    assert TimedOut() not in wants(basket, (ended, *done))
+    unwinding = replace(basket, state=BasketState.UNWINDING)
+    assert wants(unwinding, (ended, *done)) == ()
+    told_all = replace(ended, filled_quantity=65)
+    assert wants(basket, (told_all, *done)) == (TimedOut(),)
+    assert wants(unwinding, (told_all, *done)) == (Withdrawn(),)
+
+
 def test_unwinding_cancels_once_and_waits_for_proof() -> None:
     """Each order that may fill is cancelled once; the basket is withdrawn when none can fill any more."""
     basket = replace(entry(), state=BasketState.UNWINDING, reason="time")

@@ -31,6 +31,7 @@ def test_a_legal_word_moves_the_order_and_nothing_else(state: OrderState, said: 
     assert told(before, word(said)) == replace(
         before, state=TRANSITIONS[state, said], broker_order_id="B1", reason="r"
     )
+    assert told(told(before, word(said)), word(said)).state is TRANSITIONS[TRANSITIONS[state, said], said]
 
 
 @pytest.mark.parametrize(("state", "said"), [pair for pair in ALL_PAIRS if pair not in TRANSITIONS])
@@ -43,17 +44,56 @@ def test_an_illegal_word_raises_and_changes_nothing(state: OrderState, said: Ord
 
 
 def test_the_table_is_the_one_of_the_design() -> None:
-    """What ended stays ended, and an unknown order is never called rejected by us."""
-    finals = {S.DENIED, S.FILLED, S.CANCELLED, S.REJECTED}
-    for (state, _), target in TRANSITIONS.items():
-        assert state not in finals or target is state
-        assert target not in (S.PLANNED, S.DENIED, S.SENT)
-    assert {target for (state, _), target in TRANSITIONS.items() if state is S.UNKNOWN} == {
-        S.OPEN,
-        S.CANCELLED,
-        S.REJECTED,
+    """What the broker ended stays ended; what it never spoke of is left by its word alone."""
+    ended = {S.FILLED, S.CANCELLED, S.REJECTED}
+    for (state, said), target in TRANSITIONS.items():
+        assert state not in ended or target is state
+        assert target not in (S.PLANNED, S.SENT)
+        assert (
+            target is not S.DENIED or said is S.DENIED
+        )  # absence is proven, never concluded from another word
+        assert target is not S.UNKNOWN or state in (S.SENT, S.UNKNOWN)
+    assert {state for state, target in TRANSITIONS.items() if target is S.DENIED} == {
+        (S.UNKNOWN, S.DENIED),
+        (S.DENIED, S.DENIED),
     }
-    assert {state for state, _ in TRANSITIONS}.isdisjoint({S.PLANNED, S.DENIED})
+    assert S.PLANNED not in {state for state, _ in TRANSITIONS}
+
+
+@pytest.mark.parametrize("state", [S.OPEN, S.PARTIAL, S.FILLED, S.CANCELLED, S.REJECTED])
+def test_a_lost_reply_after_the_stream_changes_nothing(state: OrderState) -> None:
+    """The stream has proven the order: that the reply to placing it was lost is no news."""
+    assert told(order(state), word(S.UNKNOWN)).state is state
+
+
+@pytest.mark.parametrize(("said", "then"), [(S.OPEN, S.OPEN), (S.FILLED, S.OPEN), (S.CANCELLED, S.CANCELLED)])
+def test_an_order_that_was_counted_as_absent_may_appear_after_all(said: OrderState, then: OrderState) -> None:
+    """It is late in the broker's book: from then on it is dealt with like any other."""
+    absent = told(order(S.UNKNOWN), word(S.DENIED))
+    assert not absent.may_fill
+    assert told(absent, word(said)).state is then
+    assert booked(absent, 65).state in (S.PARTIAL, S.FILLED)
+
+
+def test_what_the_broker_says_is_filled_is_awaited() -> None:
+    """An order that ended with more filled than was told is not done until its executions have come."""
+    ended = told(order(S.OPEN, quantity=130), word(S.CANCELLED, filled_quantity=65))
+    assert (ended.state, ended.awaited_quantity, ended.may_fill) == (S.CANCELLED, 65, True)
+    told_all = booked(ended, 65)
+    assert (told_all.state, told_all.awaited_quantity, told_all.may_fill) == (S.CANCELLED, 0, False)
+
+
+def test_a_reordered_older_word_takes_nothing_back() -> None:
+    """Cumulative quantities only ever grow, whichever order the words come in."""
+    newer = told(order(S.OPEN, quantity=130), word(S.OPEN, filled_quantity=65))
+    assert told(newer, word(S.OPEN, filled_quantity=0)).reported_quantity == 65
+
+
+@pytest.mark.parametrize("filled", [-65, 131])
+def test_a_word_that_does_not_add_up_raises(filled: int) -> None:
+    """More filled than was asked for, or less than nothing."""
+    with pytest.raises(InvariantBroken, match=f"the broker says {filled} of 130"):
+        told(order(S.OPEN, quantity=130), word(S.OPEN, filled_quantity=filled))
 
 
 def test_a_word_without_number_or_reason_keeps_what_is_known() -> None:

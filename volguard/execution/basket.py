@@ -242,11 +242,13 @@ def _work(
 
 
 def _unwind(basket: Basket, by_tag: dict[str, Order]) -> tuple[Want, ...]:
-    alive = [order for order in by_tag.values() if order.state.may_fill]
+    alive = [order for order in by_tag.values() if order.may_fill]
     if not alive:
         return (Withdrawn(),)
     return tuple(
-        WantCancel(order=order, reason=basket.reason) for order in alive if order.cancel_requested_at is None
+        WantCancel(order=order, reason=basket.reason)
+        for order in alive
+        if order.state.may_fill and order.cancel_requested_at is None
     )
 
 
@@ -273,4 +275,5 @@ def _filled(order: Order | None) -> int:
 
 
 def _is_dead(order: Order | None, line: Line) -> bool:
-    return order is not None and order.state.is_final and order.filled_quantity < line.quantity
+    # One whose last executions are on their way is not dead: what it filled would be sent again.
+    return order is not None and not order.may_fill and order.filled_quantity < line.quantity

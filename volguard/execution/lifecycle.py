@@ -11,25 +11,54 @@ from volguard.model.order import Order, OrderState
 
 S = OrderState
 
-# (state, what the broker reports) -> state. Fills move an order through `booked`, by cumulative quantity.
+# (state, what the broker reports) -> state. An execution moves an order through `booked`; the broker's own
+# PARTIAL and FILLED only say that one is on its way. No row leads out of UNKNOWN but what the broker says,
+# and none leads to UNKNOWN from where the broker has spoken.
 TRANSITIONS: Final[dict[tuple[OrderState, OrderState], OrderState]] = {
-    (S.SENT, S.OPEN): S.OPEN,
-    (S.SENT, S.REJECTED): S.REJECTED,
-    (S.SENT, S.CANCELLED): S.CANCELLED,
     (S.SENT, S.UNKNOWN): S.UNKNOWN,
+    (S.SENT, S.OPEN): S.OPEN,
+    (S.SENT, S.PARTIAL): S.OPEN,
+    (S.SENT, S.FILLED): S.OPEN,
+    (S.SENT, S.CANCELLED): S.CANCELLED,
+    (S.SENT, S.REJECTED): S.REJECTED,
+    (S.UNKNOWN, S.UNKNOWN): S.UNKNOWN,
     (S.UNKNOWN, S.OPEN): S.OPEN,
+    (S.UNKNOWN, S.PARTIAL): S.OPEN,
+    (S.UNKNOWN, S.FILLED): S.OPEN,
     (S.UNKNOWN, S.CANCELLED): S.CANCELLED,
     (S.UNKNOWN, S.REJECTED): S.REJECTED,
+    (S.UNKNOWN, S.DENIED): S.DENIED,  # its book was read twice and does not have it
+    (S.OPEN, S.UNKNOWN): S.OPEN,  # the stream was faster than the lost reply
     (S.OPEN, S.OPEN): S.OPEN,
+    (S.OPEN, S.PARTIAL): S.OPEN,
+    (S.OPEN, S.FILLED): S.OPEN,
     (S.OPEN, S.CANCELLED): S.CANCELLED,
     (S.OPEN, S.REJECTED): S.REJECTED,  # a modify that the exchange refuses ends some orders
+    (S.PARTIAL, S.UNKNOWN): S.PARTIAL,
     (S.PARTIAL, S.OPEN): S.PARTIAL,  # the acknowledgement overtaken by its first fill
+    (S.PARTIAL, S.PARTIAL): S.PARTIAL,
+    (S.PARTIAL, S.FILLED): S.PARTIAL,
     (S.PARTIAL, S.CANCELLED): S.CANCELLED,
+    (S.PARTIAL, S.REJECTED): S.REJECTED,  # the rest was refused; what was filled is ours
+    (S.FILLED, S.UNKNOWN): S.FILLED,
     (S.FILLED, S.OPEN): S.FILLED,  # reordered: the fill came first
+    (S.FILLED, S.PARTIAL): S.FILLED,
+    (S.FILLED, S.FILLED): S.FILLED,
     (S.FILLED, S.CANCELLED): S.FILLED,  # the cancel lost the race
-    (S.CANCELLED, S.CANCELLED): S.CANCELLED,  # a doubled update
+    (S.CANCELLED, S.UNKNOWN): S.CANCELLED,
     (S.CANCELLED, S.OPEN): S.CANCELLED,  # reordered: an older word
+    (S.CANCELLED, S.PARTIAL): S.CANCELLED,
+    (S.CANCELLED, S.FILLED): S.CANCELLED,  # filled before the cancel after all: the executions will tell
+    (S.CANCELLED, S.CANCELLED): S.CANCELLED,  # a doubled update
+    (S.REJECTED, S.UNKNOWN): S.REJECTED,
+    (S.REJECTED, S.OPEN): S.REJECTED,  # reordered: an older word
     (S.REJECTED, S.REJECTED): S.REJECTED,
+    (S.DENIED, S.DENIED): S.DENIED,
+    (S.DENIED, S.OPEN): S.OPEN,  # it appeared after all, late: it lives, and must be dealt with
+    (S.DENIED, S.PARTIAL): S.OPEN,
+    (S.DENIED, S.FILLED): S.OPEN,
+    (S.DENIED, S.CANCELLED): S.CANCELLED,
+    (S.DENIED, S.REJECTED): S.REJECTED,
 }
 
 
@@ -40,9 +69,15 @@ def told(order: Order, update: OrderUpdated) -> Order:
         raise InvariantBroken(
             f"order {order.request.tag}: {update.state.value} reported while {order.state.value}"
         )
+    asked = order.request.quantity
+    if not 0 <= update.filled_quantity <= asked:
+        raise InvariantBroken(
+            f"order {order.request.tag}: the broker says {update.filled_quantity} of {asked} are filled"
+        )
     return replace(
         order,
         state=target,
+        reported_quantity=max(order.reported_quantity, update.filled_quantity),
         broker_order_id=update.broker_order_id or order.broker_order_id,
         reason=update.reason or order.reason,
     )
@@ -59,5 +94,6 @@ def booked(order: Order, quantity: int) -> Order:
         raise InvariantBroken(f"order {order.request.tag}: filled {filled} of {asked} after {quantity} more")
     if filled == asked:
         return replace(order, state=S.FILLED, filled_quantity=filled)
-    still = order.state if order.state.is_final else S.PARTIAL
+    # A fill proves that an order lives which was counted as absent.
+    still = order.state if order.state.is_final and order.state is not S.DENIED else S.PARTIAL
     return replace(order, state=still, filled_quantity=filled)

@@ -158,7 +158,7 @@ class Book:
     @property
     def live_orders(self) -> tuple[Order, ...]:
         """Orders that may still fill."""
-        return tuple(order for order in self.orders if order.state.may_fill)
+        return tuple(order for order in self.orders if order.may_fill)
 
     @property
     def positions(self) -> tuple[Position, ...]:

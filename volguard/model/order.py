@@ -74,7 +74,11 @@ class OrderRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is known of one order; fills are cumulative, never added up from updates."""
+    """What is known of one order.
+
+    `filled_quantity` is the sum of booked executions, `reported_quantity` the most that the broker has ever
+    said was filled: what lies between is known to be ours and still to be told.
+    """
 
     request: OrderRequest
     state: OrderState
@@ -84,6 +88,7 @@ class Order:
     rung: int
     broker_order_id: str | None = None
     filled_quantity: int = 0
+    reported_quantity: int = 0
     cancel_requested_at: datetime | None = None
     reason: str = ""
 
@@ -91,3 +96,13 @@ class Order:
     def open_quantity(self) -> int:
         """Units that may still fill."""
         return self.request.quantity - self.filled_quantity
+
+    @property
+    def awaited_quantity(self) -> int:
+        """Units that the broker says are filled and whose executions have not come yet."""
+        return max(0, self.reported_quantity - self.filled_quantity)
+
+    @property
+    def may_fill(self) -> bool:
+        """An execution may still come: the exchange may hold it, or one is on its way."""
+        return self.state.may_fill or self.awaited_quantity > 0
