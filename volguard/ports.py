@@ -74,6 +74,10 @@ class Broker(Protocol):
         """Take an order off the exchange."""
         ...
 
+    def query(self, tag: str, ts: datetime) -> None:
+        """Read the order book for a tag; the answer is its words and executions, or that it is absent."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalRow:

@@ -22,11 +22,14 @@ from volguard.model.event import (
     MarketSnapshot,
     Modify,
     OperatorSpoke,
+    OrderAbsent,
     OrderFilled,
     OrderUpdated,
     Place,
+    Query,
     SessionEnded,
     SessionStarted,
+    TimePassed,
 )
 from volguard.model.market import ChainSnapshot, Silence
 from volguard.ports import Broker, Clock, Journal, MarketData
@@ -38,16 +41,20 @@ DURABLE_EVENTS = (
     LinkChanged,
     OrderUpdated,
     OrderFilled,
+    OrderAbsent,
     OperatorSpoke,
     KillSwitchSeen,
     SessionEnded,
 )
 
 
+Answer = OrderUpdated | OrderFilled | OrderAbsent
+
+
 class Exchange(Broker, Protocol):
     """A broker in this process whose answers are fetched in event time."""
 
-    def due(self, until: datetime) -> Iterator[OrderUpdated]:
+    def due(self, until: datetime) -> Iterator[Answer]:
         """Answers up to a moment, oldest first."""
         ...
 
@@ -55,7 +62,7 @@ class Exchange(Broker, Protocol):
         """Executions that a snapshot makes."""
         ...
 
-    def close(self, ts: datetime) -> Iterator[OrderUpdated]:
+    def close(self, ts: datetime) -> Iterator[Answer]:
         """Ends of all resting orders at the session's close."""
         ...
 
@@ -145,7 +152,8 @@ class Runner:
                 yield KillSwitchSeen(ts=seen.ts, present=kill_switch)
             match seen:
                 case Silence():
-                    pass  # told for what it lets happen: a stop, a kill switch, a gap seen as it opens
+                    if self._engine.waits_for_time(outcome.state):
+                        yield TimePassed(ts=seen.ts)
                 case LinkChanged():
                     yield seen
                 case ChainSnapshot():
@@ -197,6 +205,8 @@ class Runner:
                 self._exchange.modify(approved)
             case Cancel(tag=tag, ts=ts):
                 self._exchange.cancel(tag, ts)
+            case Query(tag=tag, ts=ts):
+                self._exchange.query(tag, ts)
             case Alert():
                 pass  # journaled with the step, and on the next frame
 

@@ -231,6 +231,17 @@ def test_a_refused_or_cancelled_order_unwinds_the_basket() -> None:
     assert wants(basket, (dead,), is_fresh=False) == (TimedOut(),)
 
 
+def test_an_order_that_nobody_knows_of_is_not_re_priced() -> None:
+    """There may be nothing to re-price, or two of it: it waits until the broker has spoken of it."""
+    basket = replace(entry(), wave_started_at=TS)
+    later = TS + timedelta(seconds=30)
+    for state in (OrderState.SENT, OrderState.UNKNOWN):
+        orders = tuple(sent(line, state) for line in basket.waves[0])
+        assert wants(basket, orders, now=later) == ()
+    resting = tuple(sent(line) for line in basket.waves[0])
+    assert [type(want) for want in wants(basket, resting, now=later)] == [WantReprice, WantReprice]
+
+
 def test_executions_on_their_way_are_waited_for() -> None:
     """A hedge was cancelled, filled in part, and the execution is still to be told: nothing is done twice."""
     basket = entry(lots=2)
@@ -246,16 +257,15 @@ def test_executions_on_their_way_are_waited_for() -> None:
 
 
 def test_unwinding_cancels_once_and_waits_for_proof() -> None:
-    """Each order that may fill is cancelled once; the basket is withdrawn when none can fill any more."""
+    """Each order that rests is cancelled once, one that nobody knows of when it is known; then withdrawn."""
     basket = replace(entry(), state=BasketState.UNWINDING, reason="time")
     alive, unknown = (sent(basket.waves[0][0]), sent(basket.waves[0][1], OrderState.UNKNOWN))
-    assert wants(basket, (alive, unknown), is_fresh=False) == (
-        WantCancel(order=alive, reason="time"),
-        WantCancel(order=unknown, reason="time"),
-    )
-    asked = tuple(replace(one, cancel_requested_at=TS) for one in (alive, unknown))
+    assert wants(basket, (alive, unknown), is_fresh=False) == (WantCancel(order=alive, reason="time"),)
+    known = replace(unknown, state=OrderState.OPEN)
+    assert wants(basket, (known,)) == (WantCancel(order=known, reason="time"),)
+    asked = tuple(replace(one, cancel_requested_at=TS) for one in (alive, known))
     assert wants(basket, asked) == ()
-    assert wants(basket, (replace(alive, state=OrderState.CANCELLED), asked[1])) == ()
+    assert wants(basket, (replace(alive, state=OrderState.CANCELLED), unknown)) == ()
     gone = tuple(replace(one, state=OrderState.CANCELLED) for one in asked)
     assert wants(basket, gone) == (Withdrawn(),)
     assert wants(replace(basket, state=BasketState.DONE), asked) == ()

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from volguard.model.book import Fill
 from volguard.model.decision import Approved
-from volguard.model.event import OrderFilled, OrderUpdated
+from volguard.model.event import OrderAbsent, OrderFilled, OrderUpdated
 from volguard.model.instrument import OptionContract, Side
 from volguard.model.market import ChainSnapshot
 from volguard.model.order import Order, OrderState
@@ -44,7 +44,7 @@ class PaperExchange:
         self._delay = timedelta(seconds=delay_s)
         self._gap_s = gap_cadences * cadence_s
         self._resting: dict[str, _Resting] = {}
-        self._answers: list[tuple[datetime, int, OrderUpdated]] = []
+        self._answers: list[tuple[datetime, int, OrderUpdated | OrderAbsent]] = []
         self._answer_count = 0
         self._used: set[tuple[str, int]] = set()
         self._taken: dict[tuple[datetime, OptionContract, Side], int] = {}
@@ -82,7 +82,15 @@ class PaperExchange:
         if order is not None and order.dies_at is None:
             order.dies_at = ts + self._delay
 
-    def due(self, until: datetime) -> Iterator[OrderUpdated]:
+    def query(self, tag: str, ts: datetime) -> None:
+        """Say again that an order rests, or that there is none; after the delay."""
+        order = self._resting.get(tag)
+        if order is not None:
+            self._answer(ts + self._delay, tag, OrderState.OPEN, order.filled_quantity)
+        else:
+            self._push(OrderAbsent(ts=ts + self._delay, tag=tag))
+
+    def due(self, until: datetime) -> Iterator[OrderUpdated | OrderAbsent]:
         """Answers up to a moment, in event-time order; ends of orders included."""
         self._kill(until)
         while self._answers and self._answers[0][0] <= until:
@@ -99,7 +107,7 @@ class PaperExchange:
             if fill is not None:
                 yield fill
 
-    def close(self, ts: datetime) -> Iterator[OrderUpdated]:
+    def close(self, ts: datetime) -> Iterator[OrderUpdated | OrderAbsent]:
         """The day is over: every resting order ends."""
         for order in self._resting.values():
             order.dies_at = ts
@@ -177,16 +185,20 @@ class PaperExchange:
                 self._answer(order.dies_at, order.tag, OrderState.CANCELLED, order.filled_quantity)
 
     def _answer(self, ts: datetime, tag: str, state: OrderState, filled: int, reason: str = "") -> None:
-        self._answer_count += 1
-        update = OrderUpdated(
-            ts=ts,
-            tag=tag,
-            state=state,
-            filled_quantity=filled,
-            broker_order_id=f"P-{tag}",
-            reason=reason,
+        self._push(
+            OrderUpdated(
+                ts=ts,
+                tag=tag,
+                state=state,
+                filled_quantity=filled,
+                broker_order_id=f"P-{tag}",
+                reason=reason,
+            )
         )
-        heapq.heappush(self._answers, (ts, self._answer_count, update))
+
+    def _push(self, answer: OrderUpdated | OrderAbsent) -> None:
+        self._answer_count += 1
+        heapq.heappush(self._answers, (answer.ts, self._answer_count, answer))
 
     def _refusal(self, approved: Approved) -> str:
         use = (approved.request.tag, approved.review_sequence)

@@ -10,6 +10,8 @@ from decimal import Decimal
 from volguard.engine.held_risk import flat_cost_of
 from volguard.engine.state import Desk, Turn
 from volguard.engine.supervisor import degrade, link_cause, recover
+from volguard.engine.unknown_orders import CAUSE as ORDER_UNKNOWN
+from volguard.engine.unknown_orders import unknown_orders
 from volguard.measure.chain_vix import month_volatility
 from volguard.measure.flat_cost import FlatCost
 from volguard.measure.market_view import (
@@ -191,6 +193,8 @@ def stop_pnl_inr(
 def _judge_feed(turn: Turn, *, unmarked: int, is_frozen: bool) -> None:
     view, quality = turn.market, turn.desk.quality or 0.0
     causes = {link_cause(link) for link in turn.desk.links_down}
+    if unknown_orders(turn.desk):
+        causes.add(ORDER_UNKNOWN)
     if view is not None and view.after_gap:
         causes.add("feed_gap")
         degrade(turn, "feed_gap", "first snapshot after a gap in the feed")

@@ -12,12 +12,16 @@ from volguard.model.event import FillBooked, OrderChanged, OrderFilled, OrderUpd
 from volguard.model.order import Order
 
 
-def on_update(turn: Turn, update: OrderUpdated) -> None:
-    """The broker's word on one order. Raises InvariantBroken for an order that is not ours."""
+def on_update(turn: Turn, update: OrderUpdated) -> Order:
+    """The broker's word on one order; gives the order as it was before.
+
+    Raises InvariantBroken for an order that is not ours.
+    """
     order = _order(turn, update.tag)
     after = told(order, update)
     if after != order:
         put_order(turn, after, reason=update.reason)
+    return order
 
 
 def on_fill(turn: Turn, event: OrderFilled) -> None:

@@ -24,6 +24,7 @@ from volguard.engine.supervisor import (
     move,
     start_flatten,
 )
+from volguard.engine.unknown_orders import on_absent, seek_unknown, take_back, unknown_orders
 from volguard.model.decision import TradingState
 from volguard.model.errors import InvariantBroken
 from volguard.model.event import (
@@ -36,6 +37,7 @@ from volguard.model.event import (
     MarketSnapshot,
     OperatorCommand,
     OperatorSpoke,
+    OrderAbsent,
     OrderFilled,
     OrderUpdated,
     SessionEnded,
@@ -43,6 +45,7 @@ from volguard.model.event import (
     SessionStarted,
     Severity,
     StepFailed,
+    TimePassed,
 )
 from volguard.nse.rules import Rules
 
@@ -66,11 +69,16 @@ class Engine:
         )
         rest_breakers(turn)
         _take(turn, event)
+        seek_unknown(turn)
         return Step(
             state=State(desk=turn.desk, market=turn.market, outlook=turn.outlook),
             records=tuple(turn.records),
             effects=tuple(turn.effects),
         )
+
+    def waits_for_time(self, state: State) -> bool:
+        """Whether something must happen by time alone, without a look at the market."""
+        return state.desk is not None and bool(unknown_orders(state.desk))
 
     def failed(self, state: State, event: Event, error: str) -> Step:
         """The step taken instead of one that raised: nothing changes but that trading is halted."""
@@ -137,14 +145,20 @@ def _take(turn: Turn, event: Event) -> None:
         case LinkChanged():
             _on_link(turn, event)
         case OrderUpdated():
-            on_update(turn, event)
+            before = on_update(turn, event)
             note_order_word(turn, event.tag)
+            take_back(turn, before)
             drive(turn, is_fresh=False)
         case OrderFilled():
             on_fill(turn, event)
             note_order_word(turn, event.tag)
             close_late_fills(turn)
             drive(turn, is_fresh=False)
+        case OrderAbsent():
+            on_absent(turn, event)
+            drive(turn, is_fresh=False)
+        case TimePassed():
+            pass
         case KillSwitchSeen(present=present):
             _on_kill_switch(turn, present=present)
         case OperatorSpoke(command=command, text=text):

@@ -16,7 +16,14 @@ from volguard.execution.ladder import patience_s, rungs
 from volguard.execution.settings import ExecutionSettings
 from volguard.model.book import Leg, Position, Trade
 from volguard.model.instrument import OptionContract, Side
-from volguard.model.order import TAG_LENGTH_MAX, Order, Purpose, Urgency
+from volguard.model.order import (
+    CANCELLABLE_STATES,
+    RESTING_STATES,
+    TAG_LENGTH_MAX,
+    Order,
+    Purpose,
+    Urgency,
+)
 
 # Where snapshots are rare a minute is one look at the market: a wave gets at least so many.
 LOOKS_MIN: Final = 3
@@ -232,7 +239,8 @@ def _work(
     last = rungs(basket.urgency, cadence_s, settings) - 1
     wants: list[Want] = []
     for order in orders:
-        if order.state.is_final or order.cancel_requested_at is not None:
+        # Nothing is known to be there to re-price until the broker has spoken of it.
+        if order.state not in RESTING_STATES or order.cancel_requested_at is not None:
             continue
         if (now - order.priced_at).total_seconds() >= wait_s:
             is_capped = basket.purpose is Purpose.OPEN
@@ -248,7 +256,7 @@ def _unwind(basket: Basket, by_tag: dict[str, Order]) -> tuple[Want, ...]:
     return tuple(
         WantCancel(order=order, reason=basket.reason)
         for order in alive
-        if order.state.may_fill and order.cancel_requested_at is None
+        if order.state in CANCELLABLE_STATES and order.cancel_requested_at is None
     )
 
 

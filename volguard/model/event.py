@@ -122,6 +122,21 @@ class OrderFilled:
     touch_ask: Decimal | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAbsent:
+    """The broker's order book was read, whole, and has no order of that tag."""
+
+    ts: datetime
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimePassed:
+    """A live source is silent and something waits for time to pass."""
+
+    ts: datetime
+
+
 class OperatorCommand(StrEnum):
     """What the operator may say to a running session."""
 
@@ -163,6 +178,8 @@ Event = (
     | LinkChanged
     | OrderUpdated
     | OrderFilled
+    | OrderAbsent
+    | TimePassed
     | OperatorSpoke
     | KillSwitchSeen
     | SessionEnded
@@ -194,6 +211,14 @@ class Cancel:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Read the broker's order book for that tag: whether the order lives is not known."""
+
+    tag: str
+    ts: datetime
+
+
 class Severity(StrEnum):
     """How loud an alert is."""
 
@@ -212,7 +237,7 @@ class Alert:
     text: str
 
 
-Effect = Place | Modify | Cancel | Alert
+Effect = Place | Modify | Cancel | Query | Alert
 
 # --- records ----------------------------------------------------------------------------------------
 

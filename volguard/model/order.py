@@ -41,6 +41,8 @@ FINAL_STATES: Final = frozenset(
     {OrderState.DENIED, OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED}
 )
 LIVE_STATES: Final = frozenset({OrderState.SENT, OrderState.UNKNOWN, OrderState.OPEN, OrderState.PARTIAL})
+RESTING_STATES: Final = frozenset({OrderState.OPEN, OrderState.PARTIAL})
+CANCELLABLE_STATES: Final = frozenset({OrderState.SENT, *RESTING_STATES})  # an unknown one is sought first
 
 
 class Purpose(StrEnum):
@@ -90,6 +92,9 @@ class Order:
     filled_quantity: int = 0
     reported_quantity: int = 0
     cancel_requested_at: datetime | None = None
+    sought_at: datetime | None = None  # when the broker's book was last asked for it
+    absent_since: datetime | None = None  # the first reading of that book without it
+    absent_reads: int = 0
     reason: str = ""
 
     @property
