@@ -60,6 +60,19 @@ class Confirmation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NakedWatch:
+    """Shorts without their longs, as they stand now."""
+
+    since: datetime
+    seen_at: datetime  # the last event that was counted
+    units: int
+    units_max: int
+    loss_inr: float | None  # stressed, of the uncovered units; None: no market to stress them on
+    loss_inr_s: float | None
+    trades: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """All that a restart must bring back; every field is plain data."""
 
@@ -83,6 +96,9 @@ class Desk:
     feed_breaker: BreakerState = field(default_factory=BreakerState)
     vix_spike: VixSpikeState = field(default_factory=VixSpikeState)
     flatten_reason: str = ""
+    naked: NakedWatch | None = None
+    emergency: str = ""  # why everything is being closed and the operator is paged
+    paged_at: datetime | None = None
     book: Book = field(default_factory=Book)
     baskets: tuple[Basket, ...] = ()
     confirmations: tuple[Confirmation, ...] = ()

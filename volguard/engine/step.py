@@ -11,6 +11,7 @@ from volguard.engine.breakers import note_feed, note_order_word, rest_breakers
 from volguard.engine.day_outlook import outlook_of
 from volguard.engine.entries import seek_entries
 from volguard.engine.exits import seek_exits
+from volguard.engine.naked import watch_naked
 from volguard.engine.observe import observe
 from volguard.engine.orders import on_fill, on_update
 from volguard.engine.state import Desk, EngineSettings, State, Step, Turn
@@ -22,6 +23,7 @@ from volguard.engine.supervisor import (
     halt,
     link_cause,
     move,
+    page_again,
     start_flatten,
 )
 from volguard.engine.unknown_orders import on_absent, seek_unknown, take_back, unknown_orders
@@ -70,6 +72,8 @@ class Engine:
         rest_breakers(turn)
         _take(turn, event)
         seek_unknown(turn)
+        watch_naked(turn)
+        page_again(turn)
         return Step(
             state=State(desk=turn.desk, market=turn.market, outlook=turn.outlook),
             records=tuple(turn.records),
@@ -78,7 +82,11 @@ class Engine:
 
     def waits_for_time(self, state: State) -> bool:
         """Whether something must happen by time alone, without a look at the market."""
-        return state.desk is not None and bool(unknown_orders(state.desk))
+        desk = state.desk
+        if desk is None:
+            return False
+        is_paging = bool(desk.emergency and desk.book.positions)
+        return is_paging or desk.naked is not None or bool(unknown_orders(desk))
 
     def failed(self, state: State, event: Event, error: str) -> Step:
         """The step taken instead of one that raised: nothing changes but that trading is halted."""

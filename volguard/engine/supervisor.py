@@ -101,6 +101,35 @@ def halt(turn: Turn, reason: str, text: str) -> None:
     turn.effects.append(Alert(ts=turn.now, severity=Severity.CRITICAL, code=reason, text=text))
 
 
+PAGE_EVERY: Final = timedelta(minutes=1)
+
+
+def emergency(turn: Turn, cause: str, text: str) -> None:
+    """Close everything, halted, and page the operator at once and every minute until the book is flat."""
+    if not turn.desk.emergency:
+        halt(turn, cause, text)
+        turn.desk = replace(turn.desk, emergency=cause, safety_level=SafetyLevel.EMERGENCY)
+        state = turn.desk.trading_state
+        turn.records.append(
+            StateChanged(ts=turn.now, trading_state=state, safety_level=SafetyLevel.EMERGENCY, reason=cause)
+        )
+        start_flatten(turn, cause, text)
+    last = turn.desk.paged_at
+    if last is None or turn.now - last >= PAGE_EVERY:
+        turn.desk = replace(turn.desk, paged_at=turn.now)
+        turn.effects.append(Alert(ts=turn.now, severity=Severity.CRITICAL, code="emergency", text=text))
+
+
+def page_again(turn: Turn) -> None:
+    """While an emergency holds positions the operator is paged every minute; flat ends the paging."""
+    desk = turn.desk
+    if not desk.emergency:
+        return
+    held = ", ".join(f"{p.quantity:+d} {p.contract.symbol}" for p in desk.book.positions)
+    if held:
+        emergency(turn, desk.emergency, f"{desk.emergency}: still held {held}")
+
+
 def start_flatten(turn: Turn, reason: str, text: str) -> None:
     """Decide to close everything; baskets follow in the same step."""
     if turn.desk.flatten_reason:

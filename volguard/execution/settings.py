@@ -14,6 +14,7 @@ class ExecutionSettings:
     patience_medium_s: float
     patience_high_s: float
     basket_timeout_s: float
+    partial_fill_timeout_s: float  # how long a short may stand without its long
     absence_delay_s: float  # between readings of the broker's book for an order that nobody knows of
     entry_slippage_share: float
     entry_slippage_ticks: int

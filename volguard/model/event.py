@@ -299,6 +299,20 @@ class MarketSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NakedExposure:
+    """Shorts stood without their longs for a while and do so no more: how many, how long, what was at stake.
+
+    `loss_inr_s` is seconds times the stressed loss of the uncovered units; None: no market to stress them on.
+    """
+
+    since: datetime
+    until: datetime
+    units_max: int
+    loss_inr_s: float | None
+    trades: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepFailed:
     """The step raised on this event: nothing changed but that trading is halted."""
 
@@ -306,4 +320,13 @@ class StepFailed:
     error: str
 
 
-Record = DecisionMade | FillBooked | TradeChanged | OrderChanged | StateChanged | MarketSeen | StepFailed
+Record = (
+    DecisionMade
+    | FillBooked
+    | TradeChanged
+    | OrderChanged
+    | StateChanged
+    | MarketSeen
+    | NakedExposure
+    | StepFailed
+)
