@@ -1,4 +1,4 @@
-"""The control socket: the newest frame to who asks, and no harm from who asks wrongly."""
+"""The control socket: the newest frame to who asks, a token from who has one, no harm from anybody else."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ from pathlib import Path
 import pytest
 
 from volguard.adapters import control
-from volguard.adapters.control import ControlServer, ask_status, socket_path
-from volguard.model.errors import VolguardError
+from volguard.adapters.control import (
+    TOKEN_BYTES_MAX,
+    ControlServer,
+    ask_status,
+    listening,
+    send_token,
+    socket_path,
+)
+from volguard.model.errors import UsageError, VolguardError
 
 
 @pytest.fixture
@@ -110,3 +117,94 @@ def test_one_that_listens_and_does_not_answer(journal: Path, monkeypatch: pytest
         hung.listen(1)
         with pytest.raises(VolguardError, match=r"the session at .*replay-1\.sock does not answer"):
             ask_status(journal)
+
+
+def say(journal: Path, message: bytes) -> bytes:
+    """What the session answers to these bytes and nothing more."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(5.0)
+        client.connect(str(socket_path(journal)))
+        client.sendall(message)
+        client.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def test_a_token_reaches_the_session_whole(journal: Path) -> None:
+    """Of any length within the limit; the session's own words come back, STATUS is still answered."""
+    taken: list[bytes] = []
+
+    def take(body: bytes) -> str:
+        taken.append(body)
+        return f"ok: {len(body)} bytes"
+
+    server = ControlServer(journal, take)
+    assert server.start()
+    bodies = [b"", b"x", b"t" * 58, b"t" * 59, b"STATUS\n", b"t" * TOKEN_BYTES_MAX]
+    assert [send_token(journal, body) for body in bodies] == [f"ok: {len(body)} bytes" for body in bodies]
+    assert taken == bodies
+    assert ask_status(journal) == b"{}"
+    server.close()
+
+
+def test_a_session_that_needs_no_token_says_so(journal: Path, server: ControlServer) -> None:
+    """A replay is not given one by mistake."""
+    del server
+    assert send_token(journal, b"{}") == "refused: this session needs no token"
+
+
+def test_a_token_beyond_the_limit_is_refused(journal: Path) -> None:
+    """Neither side holds more than the limit: it is not sent, and one that is sent anyway is not read on."""
+    server = ControlServer(journal, lambda _body: "ok")
+    assert server.start()
+    with pytest.raises(UsageError, match=f"at most {TOKEN_BYTES_MAX} can be handed over"):
+        send_token(journal, b"t" * (TOKEN_BYTES_MAX + 1))
+    assert say(journal, b"TOKEN\n" + b"t" * (TOKEN_BYTES_MAX + 1)).startswith(b"refused: longer than")
+    assert send_token(journal, b"t") == "ok"
+    server.close()
+
+
+def test_no_session_takes_no_token(journal: Path) -> None:
+    """None where nobody listens; a hung session is told apart, without the token in what is said."""
+    assert send_token(journal, b"{}") is None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as crashed:
+        crashed.bind(str(socket_path(journal)))
+    assert send_token(journal, b"{}") is None
+
+
+def test_a_hung_session_is_said_without_the_token(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the socket; the token is not in it."""
+    monkeypatch.setattr(control, "TIMEOUT_S", 0.05)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as hung:
+        hung.bind(str(socket_path(journal)))
+        hung.listen(1)
+        with pytest.raises(VolguardError, match="does not answer") as caught:
+            send_token(journal, b"m4rk3r")
+    assert "m4rk3r" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+def test_a_half_sent_token_holds_the_session_up_for_a_moment_only(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender that stops in the middle is dropped; nothing of its token is taken."""
+    monkeypatch.setattr(control, "TIMEOUT_S", 0.05)
+    taken: list[bytes] = []
+    server = ControlServer(journal, lambda body: f"ok {taken.append(body)}")
+    assert server.start()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(5.0)
+        client.connect(str(socket_path(journal)))
+        client.sendall(b"TOKEN\nhalf")
+        assert client.recv(10) == b""
+    monkeypatch.setattr(control, "TIMEOUT_S", 2.0)
+    assert ask_status(journal) == b"{}"
+    assert taken == []
+    server.close()
+
+
+def test_sessions_of_a_folder_are_found_by_their_sockets(journal: Path, server: ControlServer) -> None:
+    """Journals without a socket, and files that only look like one, are not among them."""
+    del server
+    (journal.parent / "other.db").touch()
+    (journal.parent / "file.sock").touch()
+    assert listening(journal.parent) == (journal,)
+    assert listening(journal.parent / "none") == ()

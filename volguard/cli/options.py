@@ -42,6 +42,14 @@ SetOption = Annotated[
         show_default=False,
     ),
 ]
+BaseUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url",
+        help="Rehearse: send every call to a look-alike on this machine, e.g. http://127.0.0.1:8765.",
+        show_default="upstox.base_url of the settings",
+    ),
+]
 PresetOption = Annotated[
     str | None,
     typer.Option("--preset", help="Apply a [preset.NAME] of volguard.toml.", show_default=False),
@@ -61,6 +69,15 @@ def settings_of(root: Root, overrides: list[str] | None, preset: str | None) -> 
     from volguard.config.settings import SECTIONS, Settings
 
     return load(root, overrides or (), settings_class=Settings, sections=SECTIONS, preset=preset)
+
+
+def with_base_url(overrides: list[str] | None, base_url: str | None) -> list[str]:
+    """Overrides of this call, those of `--base-url` last."""
+    if base_url is None:
+        return list(overrides or ())
+    from volguard.adapters.upstox.settings import rehearsal_overrides
+
+    return [*(overrides or ()), *rehearsal_overrides(base_url)]
 
 
 def journal_of(root: Path | None, journal: Path | None) -> Path:

@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 
-from volguard.cli.options import JsonOption, PresetOption, RootOption, SetOption
+from volguard.cli.options import (
+    BaseUrlOption,
+    JsonOption,
+    PresetOption,
+    RootOption,
+    SetOption,
+    with_base_url,
+)
 from volguard.model.errors import UsageError
 
 
@@ -23,6 +30,7 @@ class BrokerName(StrEnum):
     """Markets that can be run on today, besides a replayed file."""
 
     SIMULATOR = "simulator"
+    UPSTOX = "upstox"
 
 
 class ScenarioName(StrEnum):
@@ -47,7 +55,8 @@ HistoryOption = Annotated[
     ),
 ]
 BrokerOption = Annotated[
-    BrokerName, typer.Option("--broker", help="Whose market, where no file is replayed.")
+    BrokerName,
+    typer.Option("--broker", help="Whose market, where no file is replayed; upstox needs a token."),
 ]
 SeedOption = Annotated[
     int | None, typer.Option("--seed", min=0, help="Simulator: its seed.", show_default="settings")
@@ -65,7 +74,12 @@ ScenarioOption = Annotated[
     typer.Option("--scenario", help="Simulator: the kind of day.", show_default="settings"),
 ]
 SpeedOption = Annotated[
-    str, typer.Option("--speed", help="Times market speed, or max: as fast as the machine can.")
+    str | None,
+    typer.Option(
+        "--speed",
+        help="Times market speed, or max: as fast as the machine can. Not for upstox: its market is live.",
+        show_default="1",
+    ),
 ]
 NewOption = Annotated[
     bool, typer.Option("--new-session", help="Start afresh instead of continuing an unfinished session.")
@@ -84,7 +98,8 @@ def run(
     date: DateOption = None,
     cadence: CadenceOption = None,
     scenario: ScenarioOption = None,
-    speed: SpeedOption = "1",
+    base_url: BaseUrlOption = None,
+    speed: SpeedOption = None,
     new_session: NewOption = False,
     report: ReportOption = True,
     overrides: SetOption = None,
@@ -100,28 +115,32 @@ def run(
 
       volguard run --phase SHADOW --replay day.parquet --history data/history --speed max --json
 
+      volguard run --phase SHADOW --broker upstox
+
     Ctrl-C stops after the current event; the same command goes on from there.
     """
     from volguard.cli.session import RunOptions, run_session
 
+    is_live = broker is BrokerName.UPSTOX
+    _check_source(replay, seed, date, cadence, scenario, is_live=is_live)
+    _check_live(replay, speed, base_url, is_live=is_live)
     options = RunOptions(
         phase=phase.value,
+        is_live=is_live,
         replay=replay,
         history=history,
         seed=seed,
         trading_date=date.date() if date is not None else None,
         cadence_s=cadence,
         scenario=scenario.value if scenario is not None else None,
-        speed=_speed(speed),
+        speed=None if is_live else _speed(speed or "1"),
         new_session=new_session,
         report=report,
-        overrides=overrides or [],
+        overrides=with_base_url(overrides, base_url),
         preset=preset,
         as_json=as_json,
         root=root,
     )
-    del broker  # the simulator is the only market besides a replayed file
-    _check_source(options.replay, seed, date, cadence, scenario)
     code = run_session(options)
     if code:
         raise typer.Exit(code)
@@ -135,7 +154,8 @@ def shadow(
     date: DateOption = None,
     cadence: CadenceOption = None,
     scenario: ScenarioOption = None,
-    speed: SpeedOption = "1",
+    base_url: BaseUrlOption = None,
+    speed: SpeedOption = None,
     new_session: NewOption = False,
     report: ReportOption = True,
     overrides: SetOption = None,
@@ -156,6 +176,7 @@ def shadow(
         date=date,
         cadence=cadence,
         scenario=scenario,
+        base_url=base_url,
         speed=speed,
         new_session=new_session,
         report=report,
@@ -178,9 +199,24 @@ def _speed(text: str) -> float | None:
     return speed
 
 
-def _check_source(replay: Path | None, *simulator_options: object) -> None:
-    if replay is not None and any(option is not None for option in simulator_options):
+def _check_source(replay: Path | None, *simulator_options: object, is_live: bool) -> None:
+    if not any(option is not None for option in simulator_options):
+        return
+    if replay is not None or is_live:
+        hint = "the file says what day it is" if replay is not None else "a live market has its own day"
         raise UsageError(
             "--seed, --date, --cadence and --scenario belong to the simulator",
-            hint="leave them out with --replay: the file says what day it is",
+            hint=f"leave them out with {'--replay' if replay is not None else '--broker upstox'}: {hint}",
         )
+
+
+def _check_live(replay: Path | None, speed: str | None, base_url: str | None, *, is_live: bool) -> None:
+    if is_live and replay is not None:
+        raise UsageError("--replay and --broker upstox name two markets", hint="leave one of them out")
+    if is_live and speed is not None:
+        raise UsageError(
+            f"--speed was {speed}, a live market has its own",
+            hint="leave it out; a look-alike is sped up by volguard simulator serve --speed",
+        )
+    if base_url is not None and not is_live:
+        raise UsageError("--base-url belongs to --broker upstox", hint="add --broker upstox")

@@ -28,6 +28,7 @@ class RunOptions:
     """The options of `volguard run`, parsed."""
 
     phase: str
+    is_live: bool
     replay: Path | None
     history: Path | None
     seed: int | None
@@ -52,6 +53,7 @@ def run_session(options: RunOptions) -> int:
     request = SessionRequest(
         phase=Phase(options.phase),
         source=SourceRequest(
+            is_live=options.is_live,
             replay=options.replay,
             history=options.history,
             seed=options.seed,
@@ -116,7 +118,7 @@ def _screen(options: RunOptions) -> Screen:
         return _NoScreen()
     if not sys.stderr.isatty():
         return PlainLines(sys.stderr)
-    if options.speed is None:
+    if options.speed is None and not options.is_live:
         return ProgressScreen()
     from rich.console import Console
 

@@ -125,6 +125,8 @@ class ChainSnapshot:
     def __post_init__(self) -> None:
         for name in COLUMNS:
             getattr(self, name).setflags(write=False)
+        if self.quote_age_s is not None:
+            self.quote_age_s.setflags(write=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,15 @@ from volguard.wiring.session import (
     open_session,
     platform_text,
 )
-from volguard.wiring.sources import Source, SourceRequest, open_recording, open_source, rules_of
+from volguard.wiring.sources import (
+    Source,
+    SourceRequest,
+    data_folder_of,
+    history_folder_of,
+    open_recording,
+    open_source,
+    rules_of,
+)
 
 __all__ = [
     "HISTORY_SESSIONS_MAX",
@@ -20,7 +28,9 @@ __all__ = [
     "Source",
     "SourceRequest",
     "Surroundings",
+    "data_folder_of",
     "engine_of",
+    "history_folder_of",
     "open_recording",
     "open_session",
     "open_source",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,11 +25,12 @@ from volguard.adapters.sqlite_journal import SqliteJournal
 from volguard.config.loader import Loaded, restore
 from volguard.config.roots import Root
 from volguard.config.settings import Settings
-from volguard.engine.state import State
+from volguard.engine.state import State, Step
 from volguard.engine.step import Engine
 from volguard.model.decision import Phase
 from volguard.model.errors import RiskRefused, UsageError
 from volguard.model.event import Event, HistoryLoaded, SessionResumed, SessionStarted
+from volguard.model.instrument import OptionContract
 from volguard.nse.rules import Rules
 from volguard.ports import MarketData, Screen
 from volguard.runner import Outcome, Pace, Runner, Watch
@@ -69,9 +70,9 @@ class Session:
     runner: Runner
     opening: tuple[Event, ...]
     state: State
-    control: ControlServer
     frames: Frames
     screen: Screen
+    opened: ExitStack  # all that must be let go: socket, journal, market
 
     def run(self) -> Outcome:
         """Run to the end of the market or until stopped. Raises JournalWriteFailed."""
@@ -80,10 +81,29 @@ class Session:
         return outcome
 
     def close(self) -> None:
-        """Let the terminal, the socket and the journal go."""
+        """Let the terminal, the socket, the market and the journal go."""
         self.screen.close()
-        self.control.close()
-        self.journal.close()
+        self.opened.close()
+
+
+class HeldContracts:
+    """The contracts that are held now: a live market keeps them in sight."""
+
+    def __init__(self) -> None:
+        self._state = State()
+
+    def note(self, state: State) -> None:
+        """The state after a step."""
+        self._state = state
+
+    def contracts(self) -> tuple[OptionContract, ...]:
+        """Contracts of all positions, and of all orders that may still fill."""
+        desk = self._state.desk
+        if desk is None:
+            return ()
+        held = [position.contract for position in desk.book.positions]
+        working = [order.request.contract for order in desk.book.live_orders]
+        return tuple(sorted({*held, *working}))
 
 
 def engine_of(reader: JournalReader) -> Engine:
@@ -105,16 +125,21 @@ def open_session(
         hint = "remove the file when you have looked at the book"
         raise RiskRefused(f"the kill switch {kill_switch.path} is on", hint=hint)
     rules = rules_of(settings)
-    source = open_source(request.source, settings, root, rules)
-    started = _started(request.phase, loaded, source, rules)
-    path = _journal_path(root.resolve("journal"), started, request.new_session, around.note)
-    engine = Engine(settings.engine, rules)
-    journal = SqliteJournal.open(path, create=True)
-    clock = SystemClock(around.stop.event)
-    try:
+    held = HeldContracts()
+    with ExitStack() as opened:
+        source = _open_market(request.source, settings, root, rules, held, around)
+        opened.callback(source.close)
+        started = _started(request.phase, loaded, source, rules)
+        path = _journal_path(root.resolve("journal"), started, request.new_session, around.note)
+        engine = Engine(settings.engine, rules)
+        journal = SqliteJournal.open(path, create=True)
+        opened.callback(journal.close)
         state = recover_state(journal, engine) if journal.head[0] else State()
-        control = ControlServer(path)
+        held.note(state)
+        control = ControlServer(path, on_token=source.on_token)
         control.start()
+        opened.callback(control.close)
+        clock = source.clock or SystemClock(around.stop.event)
         frames = Frames(engine, around.screen, control.publish, clock.monotonic_s)
         return Session(
             path=path,
@@ -130,7 +155,7 @@ def open_session(
                 pace=Pace(speed=request.speed),
                 checkpoint_s=settings.journal.checkpoint_s,
                 gap_cadences=settings.quotes.gap_cadences,
-                show=frames,
+                show=_shown(frames, held),
             ),
             opening=_opening(
                 state,
@@ -139,13 +164,41 @@ def open_session(
                 lambda: _history(settings, source, started.ts, around.note),
             ),
             state=state,
-            control=control,
             frames=frames,
             screen=around.screen,
+            opened=opened.pop_all(),
         )
-    except BaseException:
-        journal.close()
-        raise
+
+
+def _open_market(
+    request: SourceRequest,
+    settings: Settings,
+    root: Root,
+    rules: Rules,
+    held: HeldContracts,
+    around: Surroundings,
+) -> Source:
+    if not request.is_live:
+        return open_source(request, settings, root, rules)
+    from volguard.wiring.upstox import open_live
+
+    return open_live(
+        settings,
+        root,
+        rules,
+        history=request.history,
+        held=held.contracts,
+        stopping=around.stop.event,
+        note=around.note,
+    )
+
+
+def _shown(frames: Frames, held: HeldContracts) -> Callable[[State, Step], None]:
+    def show(state: State, step: Step) -> None:
+        held.note(state)
+        frames(state, step)
+
+    return show
 
 
 def platform_text() -> str:
@@ -161,7 +214,7 @@ def platform_text() -> str:
 def _started(phase: Phase, loaded: Loaded[Settings], source: Source, rules: Rules) -> SessionStarted:
     info = source.market.info
     return SessionStarted(
-        ts=opening_time(rules, info.trading_date),
+        ts=source.began_at or opening_time(rules, info.trading_date),
         session_id="",
         phase=phase,
         source=info,

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Final
 
 from volguard.adapters.history import FileHistory
 from volguard.adapters.replay import ReplayMarket
+from volguard.adapters.upstox.settings import data_folder
 from volguard.config.roots import Root
 from volguard.config.settings import Settings
 from volguard.model.errors import DataError, UsageError
 from volguard.model.instrument import Underlying
 from volguard.nse.rules import Rules, make_rules
-from volguard.ports import History, MarketData
+from volguard.ports import Clock, History, MarketData
+
+DATA: Final = "data"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRequest:
-    """Which market a session runs on: a file, or the simulator with its arguments (None: as configured)."""
+    """Which market a session runs on: live, a file, or the simulator (None: as configured)."""
 
+    is_live: bool = False
     replay: Path | None = None
     history: Path | None = None
     seed: int | None = None
@@ -28,13 +34,24 @@ class SourceRequest:
     scenario: str | None = None
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A market with its history (None: there is none) and seed (None: nothing is random)."""
+    """A market with its history (None: there is none) and seed (None: nothing is random).
+
+    A live one brings its clock and when it was opened, takes tokens, and must be closed.
+    """
 
     market: MarketData
     history: History | None
     seed: int | None
+    clock: Clock | None = None
+    began_at: datetime | None = None
+    on_token: Callable[[bytes], str] | None = None
+    close: Callable[[], None] = _nothing
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -67,10 +84,25 @@ def open_recording(path: Path, settings: Settings, rules: Rules) -> ReplayMarket
 def _replayed(path: Path, history: Path | None, settings: Settings, root: Root, rules: Rules) -> Source:
     market = open_recording(path, settings, rules)
     opening_time(rules, market.info.trading_date)
-    folder = history or root.resolve(settings.history.folder)
-    # A folder that was named must be there; the default one may be missing, which means no forecast.
-    known = FileHistory(folder) if history is not None or folder.is_dir() else None
-    return Source(market=market, history=known, seed=None)
+    return Source(market=market, history=history_of(history, settings, root), seed=None)
+
+
+def data_folder_of(settings: Settings, root: Root) -> Path:
+    """Where instruments, recordings and history lie; what a look-alike says lies apart."""
+    return data_folder(root.resolve(DATA), settings.upstox)
+
+
+def history_folder_of(settings: Settings, root: Root) -> Path:
+    """Where daily history lies; in a rehearsal apart, too."""
+    if settings.upstox.is_rehearsal:
+        return data_folder_of(settings, root) / "history"
+    return root.resolve(settings.history.folder)
+
+
+def history_of(named: Path | None, settings: Settings, root: Root) -> FileHistory | None:
+    """History files; a folder that was named must be there, without the usual one there is no forecast."""
+    folder = named or history_folder_of(settings, root)
+    return FileHistory(folder) if named is not None or folder.is_dir() else None
 
 
 def _simulated(request: SourceRequest, settings: Settings, rules: Rules) -> Source:

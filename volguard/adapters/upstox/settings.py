@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from volguard.adapters.upstox.endpoints import Host
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+REHEARSAL_FOLDER: Final = "rehearsal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,3 +102,8 @@ def rehearsal_overrides(base_url: str) -> list[str]:
         f'upstox.order_url="{url}/hft"',
         f'upstox.assets_url="{url}/assets"',
     ]
+
+
+def data_folder(data: Path, settings: UpstoxSettings) -> Path:
+    """Where fetched data lies: what a look-alike says never mixes with what the broker said."""
+    return data / REHEARSAL_FOLDER if settings.is_rehearsal else data
