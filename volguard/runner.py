@@ -58,8 +58,8 @@ class Exchange(Broker, Protocol):
         """Answers up to a moment, oldest first."""
         ...
 
-    def fills_at(self, snapshot: ChainSnapshot) -> Iterator[OrderFilled]:
-        """Executions that a snapshot makes."""
+    def fills_at(self, snapshot: ChainSnapshot) -> Iterator[Answer]:
+        """Executions that a snapshot makes, and what else is heard with them."""
         ...
 
     def close(self, ts: datetime) -> Iterator[Answer]:

@@ -257,7 +257,7 @@ def test_executions_on_their_way_are_waited_for() -> None:
 
 
 def test_unwinding_cancels_once_and_waits_for_proof() -> None:
-    """Each order that rests is cancelled once, one that nobody knows of when it is known; then withdrawn."""
+    """Each order that rests is cancelled, again if nothing comes of it, an unknown one when it is known."""
     basket = replace(entry(), state=BasketState.UNWINDING, reason="time")
     alive, unknown = (sent(basket.waves[0][0]), sent(basket.waves[0][1], OrderState.UNKNOWN))
     assert wants(basket, (alive, unknown), is_fresh=False) == (WantCancel(order=alive, reason="time"),)
@@ -265,6 +265,8 @@ def test_unwinding_cancels_once_and_waits_for_proof() -> None:
     assert wants(basket, (known,)) == (WantCancel(order=known, reason="time"),)
     asked = tuple(replace(one, cancel_requested_at=TS) for one in (alive, known))
     assert wants(basket, asked) == ()
+    later = TS + timedelta(seconds=EXECUTION.absence_delay_s)
+    assert wants(basket, asked, now=later) == tuple(WantCancel(order=one, reason="time") for one in asked)
     assert wants(basket, (replace(alive, state=OrderState.CANCELLED), unknown)) == ()
     gone = tuple(replace(one, state=OrderState.CANCELLED) for one in asked)
     assert wants(basket, gone) == (Withdrawn(),)

@@ -8,7 +8,23 @@ from typing import Any, Final
 import typer
 
 from volguard import __version__
-from volguard.cli import chain, config, data, journal, margin, payoff, risk, run, status, stress, vol, why
+from volguard.cli import (
+    chain,
+    config,
+    data,
+    journal,
+    margin,
+    payoff,
+    risk,
+    run,
+    simulator,
+    status,
+    stress,
+    token,
+    validate,
+    vol,
+    why,
+)
 from volguard.cli.options import error_text
 from volguard.model.errors import UsageError, VolguardError
 
@@ -23,6 +39,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("token")(token.token)
+app.command("validate")(validate.validate)
 app.command("run")(run.run)
 app.command("shadow")(run.shadow)
 app.command("status")(status.status)
@@ -35,6 +53,7 @@ app.command("risk")(risk.risk)
 app.command("stress")(stress.stress)
 app.command("margin")(margin.margin)
 app.add_typer(data.app, name="data")
+app.add_typer(simulator.app, name="simulator")
 app.add_typer(config.app, name="config")
 
 

@@ -191,7 +191,7 @@ def advance(
         return ()
     by_tag = {order.request.tag: order for order in orders}
     if basket.state is BasketState.UNWINDING:
-        return _unwind(basket, by_tag)
+        return _unwind(basket, by_tag, now, settings)
     lines = basket.waves[basket.wave]
     if all(_filled(by_tag.get(line.tag)) >= line.quantity for line in lines):
         return (Completed(),) if basket.wave == len(basket.waves) - 1 else (NextWave(),)
@@ -249,15 +249,23 @@ def _work(
     return tuple(wants)
 
 
-def _unwind(basket: Basket, by_tag: dict[str, Order]) -> tuple[Want, ...]:
+def _unwind(
+    basket: Basket, by_tag: dict[str, Order], now: datetime, settings: ExecutionSettings
+) -> tuple[Want, ...]:
     alive = [order for order in by_tag.values() if order.may_fill]
     if not alive:
         return (Withdrawn(),)
     return tuple(
         WantCancel(order=order, reason=basket.reason)
         for order in alive
-        if order.state in CANCELLABLE_STATES and order.cancel_requested_at is None
+        if order.state in CANCELLABLE_STATES and not _is_leaving(order, now, settings)
     )
+
+
+# A cancel that nothing came of is asked for again: the request itself may be lost.
+def _is_leaving(order: Order, now: datetime, settings: ExecutionSettings) -> bool:
+    asked = order.cancel_requested_at
+    return asked is not None and (now - asked).total_seconds() < settings.absence_delay_s
 
 
 def _lines(

@@ -14,6 +14,7 @@ class Purpose(IntEnum):
     INDEX = 2
     LISTING = 3
     QUOTES = 4
+    LIES = 5
 
 
 def stream(seed: int, purpose: Purpose, part: int = 0) -> np.random.Generator:

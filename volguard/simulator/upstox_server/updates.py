@@ -1,0 +1,44 @@
+"""What the portfolio stream is told, in the order of telling: doubled and reordered where a fault says so."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from volguard.simulator.upstox_server.faults import FaultName, Faults
+
+WHERE: Final = "portfolio_stream"
+Update = dict[str, Any]
+
+
+class UpdateQueue:
+    """Updates that wait to be sent. One that a fault holds back goes out after the next."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._queue: list[Update] = []
+        self._held: Update | None = None
+        self._held_is_old = False
+
+    def add(self, update: Update, now: datetime) -> None:
+        """One more thing to tell."""
+        times = 2 if self._faults.strikes(FaultName.DUPLICATE_UPDATES, now, WHERE) else 1
+        if self._held is None and self._faults.strikes(FaultName.REORDERED_UPDATES, now, WHERE):
+            self._held, self._held_is_old = update, False
+            self._queue += [update] * (times - 1)
+            return
+        self._queue += [update] * times
+        self._release()
+
+    def drain(self) -> list[Update]:
+        """Everything to be sent now; what is held back waits for one more call at most."""
+        if self._held_is_old:
+            self._release()
+        self._held_is_old = self._held is not None
+        queue, self._queue = self._queue, []
+        return queue
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._queue.append(self._held)
+            self._held = None
