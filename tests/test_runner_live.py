@@ -121,7 +121,7 @@ def broken(link: Link, at: datetime, *, is_up: bool = False) -> LinkChanged:
 
 
 def test_a_dead_token_stops_new_risk_and_a_new_one_lets_it_come_back() -> None:
-    """While the token is dead nothing is opened though quotes still come; after it, the dwell, then trading."""
+    """While it is dead nothing is opened though quotes still come; after it the dwell, then trading."""
     shots = live_day().market.shots
     down = shots[0].ts + timedelta(seconds=1)
     never, _ = run(live_day(broken(Link.TOKEN, down)))

@@ -13,11 +13,12 @@ from tests.cli.command import PROJECT, Done, together
 from volguard.cli.app import app
 
 COMMANDS = {
-    *("run", "shadow", "status", "why"),
+    *("token", "validate", "run", "shadow", "status", "why"),
     *("journal show", "journal verify", "journal replay", "journal export"),
     *("chain show", "chain smile", "chain surface", "chain metrics", "chain history"),
     *("vol", "payoff", "risk", "stress", "margin"),
-    *("data inspect", "config show"),
+    *("data inspect", "data list", "data instruments", "data history", "data chain", "data merge"),
+    *("data bhavcopy", "simulator serve", "config show"),
 }
 README = PROJECT / "README.md"
 

@@ -27,6 +27,7 @@ IST_ZONES: Final = frozenset({"Asia/Kolkata", "Asia/Calcutta", "+05:30"})
 MICROSECONDS: Final = {"s": 1_000_000, "ms": 1_000, "us": 1}
 MILLISECONDS_PER_DAY: Final = 86_400_000
 FLOATS: Final = {"double": "float64", "float": "float32", "halffloat": "float16"}
+_DAMAGED: Final = "the file is torn or damaged: fetch or record it again"
 WRITER_KEYS: Final = frozenset({"ARROW:schema", "pandas"})  # the writing library's own notes
 
 
@@ -44,7 +45,10 @@ class ChainParquet:
         self.rows: int = footer.num_rows
         self.columns: tuple[str, ...] = tuple(schema.names)
         self.metadata = _own_metadata(schema.metadata or {})
-        self._check_schema(schema)
+        try:
+            self._check_schema(schema)
+        except UnicodeDecodeError as error:
+            raise self.error(f"the schema cannot be read ({error.reason})", hint=_DAMAGED) from error
         self.quantity_unit = self.metadata.get(UNIT_KEY, "lots")
         if self.quantity_unit not in UNITS:
             raise self.error(f"metadata {UNIT_KEY} is {self.quantity_unit!r}, known are lots and units")
@@ -88,6 +92,11 @@ class ChainParquet:
                 if table.num_rows:
                     yield group, ChainRows(columns=self._converted(table, group))
 
+    def group(self, group: int) -> Any:
+        """One row group as it lies in the file, an Arrow table with every column."""
+        with self._file() as file:
+            return self._read(file, group, list(self.columns))
+
     def error(self, text: str, *, hint: str = "") -> DataError:
         """A DataError that names this file."""
         return DataError(
@@ -116,13 +125,16 @@ class ChainParquet:
         import pyarrow as pa
 
         try:
-            return file.read_row_group(group, columns=columns).combine_chunks()
+            table = file.read_row_group(group, columns=columns).combine_chunks()
+            if table.num_rows == file.metadata.row_group(group).num_rows:
+                return table
+            raise ValueError(f"{table.num_rows} rows, its footer says otherwise")
         except (pa.ArrowException, OSError, ValueError) as error:
             for column in columns if len(columns) > 1 else ():
                 self._read(file, group, [column])  # one at a time: raises on the damaged one
             raise self.error(
                 f"row group {group}, column {', '.join(columns)}: cannot be read ({_first_line(error)})",
-                hint="the file is torn or damaged: fetch or record it again",
+                hint=_DAMAGED,
             ) from error
 
     def _check_schema(self, schema: Any) -> None:
