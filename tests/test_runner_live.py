@@ -116,6 +116,16 @@ def test_the_kill_switch_works_in_silence() -> None:
     assert desk is not None and desk.trading_state is TradingState.HALTED
 
 
+def test_a_day_that_ends_in_silence_ends_at_its_close() -> None:
+    """The feed died before the close: the session's end is when the market closed, not when it last spoke."""
+    last = live_day().market.shots[-1].ts
+    silence = every(60.0, last, last + timedelta(hours=1))
+    journal, _ = run(live_day(*silence))
+    ended = journal.events[-1]
+    assert isinstance(ended, SessionEnded) and ended.ts == silence[-1].ts
+    assert [event.ts for event in journal.events] == sorted(event.ts for event in journal.events)
+
+
 def broken(link: Link, at: datetime, *, is_up: bool = False) -> LinkChanged:
     return LinkChanged(ts=at, link=link, is_up=is_up, text="told by the source")
 

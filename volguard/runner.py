@@ -140,7 +140,9 @@ class Runner:
     def _market(self, outcome: Outcome) -> Iterator[Event]:
         kill_switch = outcome.state.desk.kill_switch if outcome.state.desk is not None else False
         last, resumed_at = self._last_snapshot_at, _now(outcome)
+        heard_at = resumed_at
         for seen in self._source.snapshots(after=last):
+            heard_at = seen.ts
             self._wait_for(last, seen.ts)
             if self._watch.stop_requested():
                 outcome.end_reason = "interrupted"
@@ -160,7 +162,7 @@ class Runner:
                     yield from self._exchange.fills_at(seen)
                     yield MarketSnapshot(ts=seen.ts, snapshot=seen)
                     last = seen.ts
-        end = _now(outcome)
+        end = max(_now(outcome), heard_at)  # a day that ended in silence went on to its close all the same
         yield from self._exchange.close(end)
         yield SessionEnded(ts=end, reason=outcome.end_reason)
 

@@ -5,17 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
-from tests.fakes import TS, Touch, approval, call, chain, order, paper, put
+from tests.adapters.upstox.broker_parts import OverLookAlike, OverSockets
+from tests.fakes import NIFTY, TS, Touch, approval, call, chain, order, paper, put, shipped_rules
 from volguard.execution.lifecycle import booked, told
-from volguard.model.event import OrderFilled, OrderUpdated
+from volguard.model.event import OrderAbsent, OrderFilled, OrderUpdated
 from volguard.model.instrument import OptionContract, Side
 from volguard.model.order import Order, OrderState
-from volguard.runner import Exchange
+from volguard.runner import Answer, Exchange
+from volguard.simulator.exchange import Exchange as SimulatorExchange
+from volguard.simulator.exchange import ExchangeSettings
+from volguard.simulator.exchange_broker import SimulatedBroker
 
-BROKERS: dict[str, Callable[[], Exchange]] = {"paper": paper}
+
+def simulated() -> Exchange:
+    """The simulator's exchange, told of the same snapshots."""
+    exchange = SimulatorExchange(
+        rules=shipped_rules(),
+        underlying=NIFTY,
+        trading_date=TS.date(),
+        settings=ExchangeSettings(gap_s=45.0),
+        capital_inr=Decimal(2_000_000),
+    )
+    return SimulatedBroker(exchange, delay_s=0.25)
+
+
+BROKERS: dict[str, Callable[[], Exchange]] = {
+    "paper": paper,
+    "simulator": simulated,
+    "upstox": OverLookAlike,
+    "upstox over sockets": OverSockets,
+}
 CALL, PUT = call(24800), put(24200)
 WIDE: dict[OptionContract, Touch] = {CALL: (9.9, 650, 10.0, 650), PUT: (8.0, 650, 8.2, 650)}
 
@@ -28,6 +51,7 @@ class Told:
     orders: dict[str, Order] = field(default_factory=dict)
     fills: list[OrderFilled] = field(default_factory=list)
     words: list[OrderUpdated] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
 
     def place(self, at: datetime = TS, **changes: object) -> str:
         given = approval(at, **changes)  # type: ignore[arg-type]
@@ -39,28 +63,35 @@ class Told:
     def look(self, seconds: float, quotes: dict[OptionContract, Touch] | None = None) -> list[OrderFilled]:
         """One snapshot so many seconds after the start; gives the fills that it made."""
         snapshot = chain(TS + timedelta(seconds=seconds), WIDE if quotes is None else quotes)
+        before = len(self.fills)
         self._hear(self.broker.due(snapshot.ts))
-        made = list(self.broker.fills_at(snapshot))
-        for fill in made:
-            self.orders[fill.tag] = booked(self.orders[fill.tag], fill.quantity)
-        self.fills += made
-        return made
+        self._hear(self.broker.fills_at(snapshot))
+        return self.fills[before:]
 
     def end(self, seconds: float) -> None:
         self._hear(self.broker.close(TS + timedelta(seconds=seconds)))
 
-    def _hear(self, updates: Iterator[OrderUpdated]) -> None:
-        for update in updates:
-            self.words.append(update)
-            self.orders[update.tag] = told(self.orders[update.tag], update)
+    def _hear(self, answers: Iterator[Answer]) -> None:
+        for answer in answers:
+            match answer:
+                case OrderFilled():
+                    self.fills.append(answer)
+                    self.orders[answer.tag] = booked(self.orders[answer.tag], answer.quantity)
+                case OrderUpdated():
+                    self.words.append(answer)
+                    self.orders[answer.tag] = told(self.orders[answer.tag], answer)
+                case OrderAbsent():
+                    self.absent.append(answer.tag)
 
 
 @pytest.fixture(params=sorted(BROKERS))
-def desk(request: pytest.FixtureRequest) -> Told:
+def desk(request: pytest.FixtureRequest) -> Iterator[Told]:
     """Each broker in turn, after a first look at the market."""
     made = Told(broker=BROKERS[request.param]())
     made.look(0)
-    return made
+    yield made
+    if isinstance(made.broker, OverLookAlike):
+        made.broker.shut()
 
 
 def test_an_order_is_acknowledged_then_filled(desk: Told) -> None:
@@ -131,7 +162,7 @@ def test_an_approval_works_once(desk: Told) -> None:
     desk.look(15)
     again = approval(TS, tag="once", contract=CALL, limit_price="9.50", sequence=given.review_sequence)
     desk.broker.place(again)
-    words = list(desk.broker.due(TS + timedelta(seconds=30)))
+    words = [w for w in desk.broker.due(TS + timedelta(seconds=30)) if isinstance(w, OrderUpdated)]
     assert [word.state for word in words] == [OrderState.REJECTED] and "used" in words[0].reason
 
 
@@ -173,3 +204,15 @@ def test_words_come_in_event_time_order(desk: Told) -> None:
     desk.look(15)
     times = [word.ts for word in desk.words]
     assert times == sorted(times) and len(times) == 4
+
+
+def test_a_query_finds_what_rests_and_says_what_is_not_there(desk: Told) -> None:
+    """The answer of a whole reading is a word on the order, or that there is none of that tag."""
+    tag = desk.place(contract=CALL, limit_price="9.00")
+    desk.look(15)
+    count = len(desk.words)
+    desk.broker.query(tag, TS + timedelta(seconds=15))
+    desk.broker.query("never-sent", TS + timedelta(seconds=15))
+    desk.look(30)
+    assert [word.state for word in desk.words[count:]] == [OrderState.OPEN]
+    assert desk.absent == ["never-sent"]

@@ -1,4 +1,4 @@
-"""The live checks over a look-alike: clock, account, calendar, sockets, and the broker's margin beside ours."""
+"""The live checks over a look-alike: clock, account, calendar, sockets, the broker's margin beside ours."""
 
 from __future__ import annotations
 

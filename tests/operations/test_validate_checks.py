@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, time, timedelta
@@ -19,8 +18,6 @@ from volguard.nse.dated import ONE_DAY
 from volguard.operations.validate_checks_access import newest_master
 from volguard.operations.validate_row import Row, Verdict
 from volguard.operations.validate_scene import Scene
-
-NOTHING_SECRET = ("API_KEY=", "API_SECRET=")
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +55,9 @@ def test_the_calendar_looks_ahead_on_a_day_without_a_session(scene: Scene) -> No
 
 def test_charges_show_what_a_sale_would_cost(scene: Scene) -> None:
     """The row is no look at dates alone: a lot is charged at the day's rates."""
+    # brokerage 20, STT 0.15 % of 6,500, exchange, SEBI and IPFT about 2.3, GST 18 % of fees
     shown = figures(row_of(scene.context(), "charges"))
-    assert shown["sale of 65 units at 100"] == ("36.00 rupees of charges", "")
+    assert shown["sale of 65 units at 100"] == ("36.08 rupees of charges", "")
     assert shown["charges checked until"] == ("2026-12-31", "2026-09-26 or later")
 
 
@@ -176,10 +174,10 @@ def test_history_is_told_by_its_end_and_its_length(scene: Scene) -> None:
 def test_the_probe_leaves_nothing_behind(scene: Scene) -> None:
     """A folder is proved writable by writing; afterwards it is as it was."""
     folder = scene.folder()
-    before = sorted(os.listdir(folder / "journal"))
+    before = sorted((folder / "journal").iterdir())
     row = row_of(scene.context(folder), "journal_folder")
     assert row.verdict is Verdict.PASS
-    assert sorted(os.listdir(folder / "journal")) == before
+    assert sorted((folder / "journal").iterdir()) == before
 
 
 def test_a_journal_folder_that_is_not_made_yet_is_tried_above(scene: Scene) -> None:

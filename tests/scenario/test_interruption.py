@@ -212,6 +212,17 @@ def test_other_settings_never_continue_an_unfinished_session(short_day: Day, fre
     assert row_count(journal) == rows
 
 
+def test_a_session_on_another_source_hides_no_unfinished_one(short_day: Day, fresh_root: Path) -> None:
+    """An unfinished session is continued although another source ran on the same day meanwhile."""
+    journal = cut_short(short_day, fresh_root, short_day.rows("MarketSnapshot")[-1][0] - 1)
+    other = run_day(fresh_root, *SHORT_DAY, "--seed", "7")
+    assert other.journal.name == "simulator-2026-09-16-2.db"
+    again = run_day(fresh_root, *SHORT_DAY)
+    assert again.journal == journal
+    assert f"continuing {journal.name}" in again.err
+    assert again.document["decisions_hash"] == short_day.document["decisions_hash"]
+
+
 def test_a_new_session_leaves_the_unfinished_one_alone(short_day: Day, fresh_root: Path) -> None:
     """--new-session starts afresh beside an unfinished session of the same kind."""
     journal = cut_short(short_day, fresh_root, short_day.rows("MarketSnapshot")[-1][0] - 1)

@@ -64,7 +64,7 @@ def validate(
     Exit 3 when a check failed. Example: volguard validate --live --phase SEMI_AUTO
     """
     if self_test:
-        _refuse_with_self_test(only, live, phase, base_url)
+        _refuse_with_self_test(only, live, phase, base_url, overrides, preset)
         _self_test(as_json=as_json)
         return
     from volguard.operations.validate_context import ContextRequest
@@ -114,7 +114,7 @@ def _refuse_with_self_test(*others: object) -> None:
     if any(others):
         raise UsageError(
             "--self-test breaks checks of its own, in folders and on a look-alike of its own",
-            hint="leave --only, --live, --phase and --base-url out",
+            hint="leave --only, --live, --phase, --base-url, --set and --preset out",
         )
 
 

@@ -215,7 +215,7 @@ class Exchange:
     @property
     def money(self) -> Money:
         """Cash, margin blocked, premiums promised, on the market in force."""
-        return money_of(self.account, self._book.working.values(), self.margin_of)
+        return money_of(self.account, self._book.promises, self.margin_of)
 
     def margin_of(self, units: dict[OptionContract, int]) -> Blocked:
         """Margin of signed units on the market in force."""
@@ -246,7 +246,7 @@ class Exchange:
         if fault:
             self._book.move(order, Word.REJECTED, at, fault)
             return
-        self._book.working[order.order_id] = order
+        self._book.promises.put(order)
         self._book.move(order, Word.OPENING, at)
 
     def _open(self, order: SimOrder, at: datetime) -> None:
@@ -345,7 +345,7 @@ class Exchange:
             if best is None:
                 return NO_QUOTE
             price = best
-        missing = shortfall(order, price, self.account, self._book.working.values(), self.margin_of)
+        missing = shortfall(order, price, self.account, self._book.promises, self.margin_of)
         return f"You need to add Rs. {missing} in your account to place this trade." if missing else ""
 
     # --- hours ------------------------------------------------------------------------------------

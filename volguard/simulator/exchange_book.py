@@ -11,6 +11,7 @@ from volguard.nse.charges import Charges
 from volguard.simulator.exchange_account import Account, Holding, Overnight
 from volguard.simulator.exchange_market import Touch
 from volguard.simulator.exchange_orders import Image, SimOrder, SimTrade, Ticket, Word
+from volguard.simulator.exchange_promises import Promises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,7 +51,7 @@ class OrderBook:
         self.account = Account(capital_inr=capital_inr, overnight=overnight)
         self.orders: dict[str, SimOrder] = {}
         self.trades: list[SimTrade] = []
-        self.working: dict[str, SimOrder] = {}  # checked and not final: what promises money
+        self.promises = Promises()  # of orders that were checked and have not ended
         self.resting: dict[str, SimOrder] = {}  # can fill
         self.asleep: dict[str, SimOrder] = {}  # wait for their trigger
 
@@ -58,7 +59,7 @@ class OrderBook:
         """An order with the next number, which no word was said of yet."""
         number = len(self.orders) + 1
         order = SimOrder(
-            order_id=f"{now:%y%m%d}{number:09d}",
+            order_id=f"{now.year % 100:02d}{now.month:02d}{now.day:02d}{number:09d}",
             exchange_order_id=f"13{number:014d}",
             ticket=ticket,
             placed_at=now,
@@ -86,8 +87,11 @@ class OrderBook:
         """Pass an order to a word. Raises InvariantBroken where it cannot follow."""
         image = order.move(word, at, message)
         if word.is_final:
-            for book in (self.working, self.resting, self.asleep):
+            self.promises.drop(order)
+            for book in (self.resting, self.asleep):
                 book.pop(order.order_id, None)
+        else:
+            self.promises.renew(order)
         self._happenings.append(OrderChanged(order=order, image=image, trade=trade))
 
     def trade(

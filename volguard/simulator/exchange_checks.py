@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_UP, Decimal
-from typing import Protocol
+from functools import lru_cache, partial
+from typing import Final, Protocol
 
 from volguard.model.instrument import OptionContract, Side, Underlying
 from volguard.model.units import PAISA
@@ -15,6 +15,9 @@ from volguard.simulator.exchange_account import Account
 from volguard.simulator.exchange_margin import Blocked
 from volguard.simulator.exchange_market import MarketInForce, PriceBand
 from volguard.simulator.exchange_orders import ZERO, Change, SimOrder
+from volguard.simulator.exchange_promises import Promises
+
+UNCHANGED: Final = Change()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +34,7 @@ class Terms:
     @classmethod
     def of(cls, order: SimOrder, change: Change | None = None) -> Terms:
         """Of an order as it would be after a change."""
-        wanted = change or Change()
+        wanted = change or UNCHANGED
         kind = order.order_type if wanted.order_type is None else wanted.order_type
         limit = order.limit_price if wanted.limit_price is None else wanted.limit_price
         trigger = order.trigger_price if wanted.trigger_price is None else wanted.trigger_price
@@ -52,8 +55,9 @@ class ContractChecks:
         self, contracts: Contracts, underlying: Underlying, day: date, band: PriceBand, market: MarketInForce
     ) -> None:
         self._contracts, self._underlying, self._day = contracts, underlying, day
-        self._band, self._market = band, market
+        self._market = market
         self.tick = contracts.tick(underlying, day)
+        self._around = lru_cache(maxsize=1024)(partial(band.around, tick=self.tick))
         self.freeze_quantity = contracts.freeze_quantity(underlying, day)
 
     def lot_size(self, contract: OptionContract) -> int:
@@ -64,7 +68,7 @@ class ContractChecks:
         """Lowest and highest price that is taken now; None where the market gives no reference."""
         touch = self._market.touch(contract)
         reference = touch.reference if touch is not None else None
-        return None if reference is None else self._band.around(reference, self.tick)
+        return None if reference is None else self._around(reference)
 
     def fault(self, terms: Terms) -> str:
         """Why the exchange refuses; empty when it does not."""
@@ -114,42 +118,39 @@ class Money:
         return self.cash_inr - self.used_inr
 
 
-def money_of(account: Account, working: Iterable[SimOrder], margin_of: MarginOf) -> Money:
-    """The account with its working orders: sells counted as done, buys as paid for but not yet held."""
-    units, promised = account.units, ZERO
-    for order in working:
-        ticket = order.ticket
-        if ticket.side is Side.BUY:
-            promised += order.open_quantity * order.limit_price
-        else:
-            units[ticket.contract] = units.get(ticket.contract, 0) - order.open_quantity
-    return Money(cash_inr=account.cash_inr, blocked=margin_of(units), promised_inr=promised)
+def money_of(
+    account: Account, promises: Promises, margin_of: MarginOf, also: SimOrder | None = None
+) -> Money:
+    """The account with its working orders: sells counted as done, buys as paid for but not yet held.
+
+    `also` is one more order that sells.
+    """
+    units = account.units
+    for contract, sold in promises.sold().items():
+        units[contract] = units.get(contract, 0) - sold
+    if also is not None:
+        contract = also.ticket.contract
+        units[contract] = units.get(contract, 0) - also.open_quantity
+    return Money(cash_inr=account.cash_inr, blocked=margin_of(units), promised_inr=promises.promised_inr)
 
 
 def shortfall(
-    order: SimOrder, price: Decimal, account: Account, working: Iterable[SimOrder], margin_of: MarginOf
+    order: SimOrder, price: Decimal, account: Account, promises: Promises, margin_of: MarginOf
 ) -> Decimal:
     """Rupees that are missing for an order at a price, 0 when none are; an order that only closes needs none.
 
-    `working` are the other orders.
+    `promises` are those of the other orders.
     """
-    others = list(working)
-    if _only_closes(order, account, others):
+    if _only_closes(order, account, promises):
         return ZERO
-    ticket = order.ticket
-    if ticket.side is Side.BUY:
-        missing = order.open_quantity * price - money_of(account, others, margin_of).available_inr
+    if order.ticket.side is Side.BUY:
+        missing = order.open_quantity * price - money_of(account, promises, margin_of).available_inr
     else:
-        missing = -money_of(account, [*others, order], margin_of).available_inr
+        missing = -money_of(account, promises, margin_of, order).available_inr
     return max(ZERO, missing).quantize(PAISA, ROUND_UP)
 
 
-def _only_closes(order: SimOrder, account: Account, others: Iterable[SimOrder]) -> bool:
+def _only_closes(order: SimOrder, account: Account, promises: Promises) -> bool:
     ticket = order.ticket
-    held = account.units.get(ticket.contract, 0)
-    same = sum(
-        other.open_quantity
-        for other in others
-        if other.ticket.contract == ticket.contract and other.ticket.side is ticket.side
-    )
-    return order.open_quantity + same <= -ticket.side.sign * held
+    closable = -ticket.side.sign * account.units.get(ticket.contract, 0)
+    return order.open_quantity + promises.units(ticket.contract, ticket.side) <= closable

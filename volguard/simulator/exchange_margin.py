@@ -75,7 +75,7 @@ class MarginDesk:
             return self._flat(units, level)
         close = self._previous_close if self._previous_close is not None else level
         index = IndexState(spot=level, previous_close=close, sigma_daily=self._sigma_daily)
-        margin = margin_of(_holdings(units, chain), index, self._rule)
+        margin = margin_of(holdings_at(units, chain), index, self._rule)
         if not isinstance(margin, Margin):
             return self._flat(units, level)
         return Blocked(
@@ -96,7 +96,8 @@ class MarginDesk:
         )
 
 
-def _holdings(units: Units, chain: PricedChain) -> Holdings:
+def holdings_at(units: Units, chain: PricedChain) -> Holdings:
+    """Signed units with the market of their strikes; nan where a contract is not listed."""
     contracts = list(units)
     rows = [chain.snapshot.listing.row(contract) for contract in contracts]
 

@@ -61,14 +61,28 @@ class MarketInForce:
     def __init__(self) -> None:
         self.snapshot: ChainSnapshot | None = None
         self._taken: dict[tuple[OptionContract, Side], int] = {}
+        self._touches: dict[OptionContract, Touch | None] = {}  # of this snapshot, as they were asked for
 
     def show(self, snapshot: ChainSnapshot) -> None:
         """A new snapshot: all its sizes are there to be taken."""
         self.snapshot = snapshot
-        self._taken = {}
+        self._taken, self._touches = {}, {}
 
     def touch(self, contract: OptionContract) -> Touch | None:
         """The touch of a contract; None when it is not listed, or nothing was shown yet."""
+        if contract not in self._touches:
+            self._touches[contract] = self._read(contract)
+        return self._touches[contract]
+
+    def size_left(self, contract: OptionContract, side: Side, touch: Touch) -> int:
+        """Units of the touch that no order has taken."""
+        return touch.size_for(side) - self._taken.get((contract, side), 0)
+
+    def take(self, contract: OptionContract, side: Side, quantity: int) -> None:
+        """Units are gone until the next snapshot."""
+        self._taken[contract, side] = self._taken.get((contract, side), 0) + quantity
+
+    def _read(self, contract: OptionContract) -> Touch | None:
         shot = self.snapshot
         row = shot.listing.row(contract) if shot is not None else None
         if shot is None or row is None:
@@ -80,14 +94,6 @@ class MarketInForce:
             ask_quantity=int(shot.ask_qty[row]),
             last=_price(float(shot.ltp[row])),
         )
-
-    def size_left(self, contract: OptionContract, side: Side, touch: Touch) -> int:
-        """Units of the touch that no order has taken."""
-        return touch.size_for(side) - self._taken.get((contract, side), 0)
-
-    def take(self, contract: OptionContract, side: Side, quantity: int) -> None:
-        """Units are gone until the next snapshot."""
-        self._taken[contract, side] = self._taken.get((contract, side), 0) + quantity
 
 
 def protected_limit(touch: Touch, side: Side, percent: float, tick: Decimal) -> Decimal | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from volguard.model.errors import InvariantBroken
 from volguard.model.instrument import OptionContract, Side
@@ -134,8 +134,8 @@ class Change:
     protection_percent: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+# A tuple, for one is made at every word of every order: a frozen dataclass takes four times as long.
+class Image(NamedTuple):
     """An order at one moment; `average_price` is 0 until something is filled."""
 
     at: datetime

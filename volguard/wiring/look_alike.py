@@ -87,6 +87,7 @@ def open_look_alike(
         ),
         faults=faults,
     )
+    core.advance()  # a late start has a day behind it, which takes a moment
     return OpenLookAlike(core=core, info=info, starts_at=starts_at, closes_at=session.windows[-1][1])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +20,7 @@ from volguard.adapters.journal_open import connect_read_only, stored_schema
 from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.kill_switch import KillSwitchFile
 from volguard.adapters.paper import PaperExchange
-from volguard.adapters.recovery import beginning_of, recover_state
+from volguard.adapters.recovery import Beginning, beginning_of, recover_state
 from volguard.adapters.sqlite_journal import SqliteJournal
 from volguard.config.loader import Loaded, restore
 from volguard.config.roots import Root
@@ -31,6 +31,7 @@ from volguard.model.decision import Phase
 from volguard.model.errors import RiskRefused, UsageError
 from volguard.model.event import Event, HistoryLoaded, SessionResumed, SessionStarted
 from volguard.model.instrument import OptionContract
+from volguard.model.market import SourceInfo
 from volguard.nse.rules import Rules
 from volguard.ports import MarketData, Screen
 from volguard.runner import Outcome, Pace, Runner, Watch
@@ -86,6 +87,19 @@ class Session:
         self.opened.close()
 
 
+def check_time(path: Path, state: State, began_at: datetime | None) -> None:
+    """Raises UsageError when a live market's clock is behind the journal that would be continued.
+
+    Time would stand still until it has caught up, and what is held would go unwatched meanwhile.
+    """
+    if state.desk is None or began_at is None or began_at >= state.desk.now:
+        return
+    raise UsageError(
+        f"{path.name} goes to {state.desk.now:%H:%M:%S}, the clock says {began_at:%H:%M:%S}",
+        hint="check the clock of this machine; after a rehearsal on an earlier hour --new-session",
+    )
+
+
 class HeldContracts:
     """The contracts that are held now: a live market keeps them in sight."""
 
@@ -135,11 +149,13 @@ def open_session(
         journal = SqliteJournal.open(path, create=True)
         opened.callback(journal.close)
         state = recover_state(journal, engine) if journal.head[0] else State()
+        check_time(path, state, source.began_at)
         held.note(state)
         control = ControlServer(path, on_token=source.on_token)
         control.start()
         opened.callback(control.close)
-        clock = source.clock or SystemClock(around.stop.event)
+        # Steps and frames take this machine's time, at whatever speed a look-alike runs.
+        clock = SystemClock(around.stop.event)
         frames = Frames(engine, around.screen, control.publish, clock.monotonic_s)
         return Session(
             path=path,
@@ -265,8 +281,7 @@ def _journal_path(
         return fresh
     if not _has_begun(known[-1]):
         return known[-1]  # killed before its first row
-    with JournalReader.open(known[-1]) as reader:
-        before = beginning_of(reader)
+    latest, before = _latest_of(known, started.source)
     if before.ended not in (None, "interrupted"):
         return fresh
     old = before.started
@@ -278,10 +293,26 @@ def _journal_path(
         started.code_version,
     )
     if not same:
-        note(f"{known[-1].name} is unfinished but ran on other input or settings: starting {fresh.name}")
+        note(f"{latest.name} is unfinished but ran on other input or settings: starting {fresh.name}")
         return fresh
-    note(f"continuing {known[-1].name}; --new-session starts afresh")
-    return known[-1]
+    note(f"continuing {latest.name}; --new-session starts afresh")
+    return latest
+
+
+# The newest of this very source, else the newest: a rehearsal between two halves of a day hides no book.
+def _latest_of(known: Sequence[Path], source: SourceInfo) -> tuple[Path, Beginning]:
+    newest: tuple[Path, Beginning] | None = None
+    for path in reversed(known):
+        if not _has_begun(path):
+            continue
+        with JournalReader.open(path) as reader:
+            before = beginning_of(reader)
+        if before.started.source == source:
+            return path, before
+        newest = newest or (path, before)
+    if newest is None:
+        raise ValueError("there was no journal that has begun")
+    return newest
 
 
 def _has_begun(path: Path) -> bool:

@@ -394,6 +394,20 @@ def test_instruments_that_the_feed_never_speaks_of_are_noted() -> None:
     assert note.startswith("the feed has never spoken of 5 of 6 instruments")
 
 
+def test_a_clock_that_goes_back_is_told_once() -> None:
+    """Time stands still until the clock has caught up, and the operator knows why nothing is looked at."""
+    session = Session().begin()
+    session.turns(5)
+    session.turn(-600)
+    session.turns(30)
+    (note,) = session.market.drain_notes()
+    assert note == "the clock went back by 600 s: the market is not looked at before 10:00:05"
+    assert [told.ts for told in session.told] == sorted(told.ts for told in session.told)
+    session.turns(600)
+    session.turn(-1)
+    assert session.market.drain_notes() == []  # a second is no matter
+
+
 def test_segment_states_are_kept() -> None:
     """What the exchange's segments were last said to be."""
     session = Session().begin()

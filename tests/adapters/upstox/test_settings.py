@@ -7,7 +7,7 @@ import pytest
 from tests.fakes import shipped
 from volguard.adapters.upstox.endpoints import Host
 from volguard.adapters.upstox.settings import rehearsal_overrides
-from volguard.model.errors import ConfigError
+from volguard.model.errors import ConfigError, UsageError
 
 
 def test_the_shipped_addresses_are_the_broker_s() -> None:
@@ -32,6 +32,16 @@ def test_a_rehearsal_sends_every_call_to_this_machine() -> None:
     for left_out in range(3):
         some = [override for i, override in enumerate(overrides) if i != left_out]
         assert not shipped(*some).upstox.is_rehearsal
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://api.upstox.com", "https://localhost.example", "https://127.0.0.1@example", "https://[", ""],
+)
+def test_a_rehearsal_never_leaves_this_machine(url: str) -> None:
+    """An address elsewhere would be given the operator's own key and secret: `--base-url` refuses it."""
+    with pytest.raises(UsageError, match=r"--base-url was .*, must be on this machine"):
+        rehearsal_overrides(url)
 
 
 @pytest.mark.parametrize("key", ["base_url", "order_url", "assets_url"])

@@ -103,7 +103,7 @@ class LiveMarket:
         self._last_slot: tuple[datetime, int] | None = None
         self._notes: list[str] = []
         self._bad_frames_noted = 0
-        self._unfed_noted = False
+        self._unfed_noted = self._back_noted = False
         self.counts = LinkCounts()
 
     # --- what threads hand in -----------------------------------------------------------------------
@@ -201,8 +201,7 @@ class LiveMarket:
     def turn(self, now: datetime) -> list[Told]:
         """What to tell the session now, in order; never nothing, and never with a time before the last."""
         with self._lock:
-            now = now if self._last_at is None else max(now, self._last_at)
-            self._last_at = now
+            now = self._never_back(now)
             self._watch(now)
             told = self._changes(now)
             snapshot = self._due(now)
@@ -233,6 +232,18 @@ class LiveMarket:
             return notes
 
     # --- under the lock -----------------------------------------------------------------------------
+
+    # A clock that is set back stops the session's time: nothing is looked at until it has caught up.
+    def _never_back(self, now: datetime) -> datetime:
+        last = self._last_at or now
+        back_s = seconds_between(now, last)
+        if back_s > self._rules.cadence_s and not self._back_noted:
+            self._notes.append(
+                f"the clock went back by {back_s:.0f} s: the market is not looked at before {last:%H:%M:%S}"
+            )
+        self._back_noted = back_s > self._rules.cadence_s
+        self._last_at = max(now, last)
+        return self._last_at
 
     def _changes(self, now: datetime) -> list[Told]:
         return [*self._token_tie.changes(now), *self._feed_tie.changes(now)]

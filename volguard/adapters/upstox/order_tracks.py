@@ -13,7 +13,7 @@ from typing import Final
 
 from volguard.adapters.upstox.order_words import Recency, recency_of
 from volguard.model.broker import BrokerOrder, BrokerTrade, InstrumentKey
-from volguard.model.event import OrderFilled, OrderUpdated
+from volguard.model.event import OrderAbsent, OrderFilled, OrderUpdated
 from volguard.model.order import OrderRequest, OrderState
 
 EARLY_IMAGES_MAX: Final = 1000  # of orders whose tag the stream left out and whose number is not known yet
@@ -22,10 +22,9 @@ LEAVING: Final = "cancel pending"
 
 @dataclass(slots=True, kw_only=True)
 class Track:
-    """One of our orders from its sending to its end; changed by `OrderTracks` alone, but for `wants_cancel`.
+    """One of our orders from its sending to its end; what is told of it changes in `OrderTracks` alone.
 
-    `told` is the last word given to the engine, None before the first. `absent_reads` counts how often the
-    broker was asked for it by tag and had nothing: that is for a person to judge, never for this program.
+    `told` is the last word given to the engine, None before the first.
     """
 
     request: OrderRequest
@@ -38,7 +37,8 @@ class Track:
     filled: dict[str, int] = field(default_factory=dict)  # units told as fills, by order id
     filled_before: int = 0  # units that were booked before a restart
     wants_cancel: bool = False
-    absent_reads: int = 0
+    cancel_tries: int = 0
+    cancel_again_at: datetime | None = None
 
     @property
     def filled_quantity(self) -> int:
@@ -81,13 +81,13 @@ class Track:
 
     def _has_ended(self, order_id: str) -> bool:
         image = self.images.get(order_id)
-        return image is not None and _recency(image).is_final
+        return image is not None and image.state is not None and image.state.is_final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Word:
     # An event to be told; never before `not_before`, the moment of the decision that it answers.
-    event: OrderUpdated | OrderFilled
+    event: OrderUpdated | OrderFilled | OrderAbsent
     not_before: datetime
 
 
@@ -147,11 +147,18 @@ class OrderTracks:
         if track.told is None and not track.order_ids:
             self._say(track, OrderState.UNKNOWN, now, reason)
 
-    def kept_price(self, tag: str, reason: str, now: datetime) -> None:
-        """A change of price did not happen: the order works on as it was."""
+    def works_on(self, tag: str, reason: str, now: datetime) -> None:
+        """It lives as it did before, and it is worth saying why: a change of price that did not happen."""
         track = self._tracks[tag]
         if not track.is_over and track.told is OrderState.OPEN:
             self._say(track, OrderState.OPEN, now, reason)
+
+    def stands(self, tag: str, now: datetime) -> None:
+        """Tell how an order stands, once more: somebody asked, and its number is known."""
+        track = self._tracks[tag]
+        if track.told in (OrderState.CANCELLED, OrderState.REJECTED, OrderState.OPEN):
+            state = OrderState.FILLED if track.filled_quantity >= track.request.quantity else track.told
+            self._tell(tag, track.sent_at, state, track.filled_quantity, track.order_ids[0], "", now)
 
     # --- what was read and heard ------------------------------------------------------------------
 
@@ -166,9 +173,13 @@ class OrderTracks:
         self._renew(track, image)
         self._settle(track, now)
 
-    def absent(self, tag: str) -> None:
-        """The broker was asked for a lost order and had nothing."""
-        self._tracks[tag].absent_reads += 1
+    def absent(self, tag: str, now: datetime) -> None:
+        """The broker was asked for a tag and had nothing; it means nothing where its number is known."""
+        track = self._tracks.get(tag)
+        if track is not None and track.order_ids:
+            return
+        word = OrderAbsent(ts=now, tag=tag)
+        self._words.append(_Word(event=word, not_before=now if track is None else track.sent_at))
 
     def traded(self, track: Track, trades: Iterable[BrokerTrade], now: datetime) -> None:
         """Executions of an order; those that were told already change nothing."""
@@ -189,7 +200,7 @@ class OrderTracks:
 
     # --- what is told -----------------------------------------------------------------------------
 
-    def drain(self, until: datetime) -> Iterator[OrderUpdated | OrderFilled]:
+    def drain(self, until: datetime) -> Iterator[OrderUpdated | OrderFilled | OrderAbsent]:
         """Events up to a moment, each once, their times never going back."""
         waiting = [word for word in self._words if word.not_before > until]
         ready = [word for word in self._words if word.not_before <= until]
@@ -231,9 +242,12 @@ class OrderTracks:
 
     def _settle(self, track: Track, now: datetime) -> None:
         end = self._end_of(track)
-        is_first = track.told in (None, OrderState.UNKNOWN) and bool(track.order_ids)
+        is_first, reason = track.told in (None, OrderState.UNKNOWN) and bool(track.order_ids), ""
+        if track.told is OrderState.REJECTED and track.live_ids:
+            # A proven no that was none: nobody counts on this order, so off with it.
+            is_first, reason, track.wants_cancel = True, "it lives after a refusal", True
         if is_first and (end is None or track.filled or track.untold_ids):
-            self._say(track, OrderState.OPEN, now, "")
+            self._say(track, OrderState.OPEN, now, reason)
         if end is not None and not track.is_over and not track.untold_ids:
             self._say(track, end, now, _message(track.images.values()))
 

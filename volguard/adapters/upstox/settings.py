@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from volguard.adapters.upstox.endpoints import Host
+from volguard.model.errors import UsageError
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 REHEARSAL_FOLDER: Final = "rehearsal"
@@ -94,9 +95,24 @@ def _check_url(name: str, url: str) -> None:
     raise ValueError(f"{name} was {url!r}, must be https://, or http:// on this machine alone")
 
 
+def _hostname_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
 def rehearsal_overrides(base_url: str) -> list[str]:
-    """Overrides that send every call to one address: `--base-url` of the command line."""
+    """Overrides that send every call to one address on this machine: `--base-url` of the command line.
+
+    Raises UsageError for any other address: it would be given the operator's own key, secret and token.
+    """
     url = base_url.rstrip("/")
+    if _hostname_of(url) not in LOOPBACK:
+        raise UsageError(
+            f"--base-url was {base_url!r}, must be on this machine",
+            hint="it is for a rehearsal, on the address that volguard simulator serve printed",
+        )
     return [
         f'upstox.base_url="{url}"',
         f'upstox.order_url="{url}/hft"',

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -25,32 +26,27 @@ TOLD: Final = (
 
 
 class Chronicle:
-    """Hears the updates of orders, and tells through `note`; a line a minute, never two in a second."""
+    """Tells through `note`: a line a minute of the market, never two in a second, what happens at once."""
 
     def __init__(self, core: LookAlike, note: Callable[[str], None]) -> None:
         self._core, self._note = core, note
         self._now = core.clock.now
         self._every = timedelta(seconds=max(MINUTE_S, core.clock.speed))
         self._next_at: datetime | None = None
-        self._heard: list[Mapping[str, Any]] = []
         self._faults_told = 0
         self._last_words = ""
 
-    def hear(self, update: Mapping[str, Any]) -> None:
-        """An update of the portfolio stream."""
-        if update.get("update_type") == "order" and update.get("status") in TOLD:
-            self._heard.append(update)
+    def tell(self, sockets: Mapping[str, int], updates: Iterable[Mapping[str, Any]]) -> None:
+        """Say what there is to say now; `sockets` are those open, by kind.
 
-    def tell(self, sockets: Mapping[str, int]) -> None:
-        """Say what there is to say now; `sockets` are those open, by kind."""
+        Of `updates` no more are taken than are told.
+        """
         now = self._now()
         fired = self._core.faults.fired
         struck, self._faults_told = fired[self._faults_told :], len(fired)
-        orders, self._heard = self._heard, []
-        lines = [_fault_line(strike) for strike in struck[:LINES_AT_ONCE]]
-        lines += [_order_line(update) for update in orders[: LINES_AT_ONCE - len(lines)]]
-        left_out = len(struck) + len(orders) - len(lines)
-        for line in (*lines, *([f"and {left_out} more"] if left_out else ())):
+        orders = (_order_line(update) for update in updates if update.get("status") in TOLD)
+        news = chain((_fault_line(strike) for strike in struck), orders)
+        for line in (*islice(news, LINES_AT_ONCE), *("and more" for _ in islice(news, 1))):
             self._note(f"{now:%H:%M:%S} {line}")
         if self._next_at is None or now >= self._next_at:
             self._next_at = now.replace(second=0, microsecond=0) + self._every

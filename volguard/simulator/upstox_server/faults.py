@@ -146,6 +146,11 @@ class Faults:
         """Faults on their shipped schedules. Raises ValueError on a name that is not known."""
         return cls([SHIPPED[FaultName(name)] for name in names], seed=seed)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing can ever go wrong."""
+        return not self._armed
+
     def strikes(self, name: FaultName, now: datetime, where: str = "") -> bool:
         """Whether a fault strikes this time; a strike is recorded."""
         armed = self._armed.get(name)

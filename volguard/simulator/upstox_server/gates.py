@@ -101,6 +101,8 @@ class Gates:
 
     def _before(self, route: Route, now: datetime) -> Response | None:
         # Nothing of the call is done when one of these strikes.
+        if self._faults.is_quiet:
+            return None
         if self._strikes(FaultName.HTML_403, route, now):
             return page(403, "Access denied", "<h1>Error 1010</h1><p>error code: 1010</p>")
         if self._strikes(FaultName.EMPTY_400, route, now):
@@ -115,6 +117,8 @@ class Gates:
 
     def _after(self, route: Route, response: Response, now: datetime) -> Response:
         # The call is done; these decide what is heard of it.
+        if self._faults.is_quiet:
+            return response
         if self._strikes(FaultName.SERVER_ERROR_AFTER, route, now):
             response = self._gateway_page(FaultName.SERVER_ERROR_AFTER)
         if self._strikes(FaultName.LATENCY, route, now):

@@ -52,12 +52,16 @@ class RateGate:
     limits: Mapping[RateClass, RateLimit]
     violations: int = 0
     _seen: dict[str, deque[datetime]] = field(default_factory=dict)
+    _windows: dict[RateClass, tuple[tuple[timedelta, int], ...]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._windows = {rate_class: limit.windows for rate_class, limit in self.limits.items()}
 
     def admits(self, rate_class: RateClass, call: str, now: datetime, *, lines: int = 1) -> bool:
         """Whether a call may pass now; if so it is counted, as many times as it has lines."""
         key = rate_class.value if rate_class is RateClass.ORDER else call
         seen = self._seen.setdefault(key, deque())
-        windows = self.limits[rate_class].windows
+        windows = self._windows[rate_class]
         while seen and seen[0] <= now - windows[-1][0]:
             seen.popleft()
         # Window n is full when the call `most - lines + 1` places back is still inside it.

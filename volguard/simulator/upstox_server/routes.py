@@ -61,21 +61,20 @@ class RouteTable:
     """Finds routes: exact paths first, then those with places, in the order given."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._exact: dict[str, dict[str, Route]] = {}
+        self._exact: dict[str, dict[str, Found]] = {}
         self._placed: list[tuple[re.Pattern[str], Route]] = []
         for route in routes:
             if PLACE.search(route.path):
                 pattern = PLACE.sub(r"(?P<\1>[^/]+)", route.path.replace(".", r"\."))
                 self._placed.append((re.compile(pattern), route))
             else:
-                self._exact.setdefault(route.path, {})[route.method] = route
+                self._exact.setdefault(route.path, {})[route.method] = Found(route=route)
 
     def find(self, method: str, path: str) -> Found | bool:
         """The route; True when the path is known with other methods, False when it is not at all."""
         by_method = self._exact.get(path)
         if by_method is not None:
-            route = by_method.get(method)
-            return Found(route=route) if route is not None else True
+            return by_method.get(method, True)
         is_known = False
         for pattern, route in self._placed:
             match = pattern.fullmatch(path)

@@ -80,7 +80,7 @@ class LookAlikeServer:
         core.ws_base_url = self.address.ws
         self._core, self._listeners, self._note = core, listeners, note
         self._chronicle = Chronicle(core, note)
-        self._sockets = Sockets(core, self._chronicle.hear)
+        self._sockets = Sockets(core)
         speed: float = core.clock.speed
         self._http = HttpServer(self._handle, now=core.clock.now, speed=speed)
         self._tick_s = max(TICK_S_MIN, min(TICK_S, TICK_MARKET_S / speed))
@@ -106,12 +106,14 @@ class LookAlikeServer:
     # What time brings: the market goes on, and whoever must hear of it does.
     def _turn(self) -> None:
         self._core.advance()
-        self._sockets.push()
+        unmade = self._core.drain_unmade()
+        updates = [make() for make in unmade] if self._sockets.hears_updates else []
+        self._sockets.push(updates)
         for notice in self._core.drain_notices():
             post = asyncio.create_task(self._post(notice))
             self._posts.add(post)
             post.add_done_callback(self._posts.discard)
-        self._chronicle.tell(self._sockets.counts)
+        self._chronicle.tell(self._sockets.counts, updates or (make() for make in unmade))
 
     def _handle(self, request: Request) -> Response:
         if request.path not in ENTRIES:

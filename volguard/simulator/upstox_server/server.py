@@ -6,8 +6,10 @@ time passes, and takes away what is to be pushed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, Final, Protocol
 
 from volguard.model.errors import DataError
@@ -147,6 +149,10 @@ class LookAlike:
 
     def drain_updates(self) -> list[dict[str, Any]]:
         """Updates of the portfolio stream since the last call, in the order of sending."""
+        return [made() for made in self._updates.drain()]
+
+    def drain_unmade(self) -> list[Callable[[], dict[str, Any]]]:
+        """The same, each made by calling it: most are, when nobody listens, of no use to anyone."""
         return self._updates.drain()
 
     def drain_notices(self) -> list[Notice]:
@@ -224,12 +230,16 @@ class LookAlike:
             self.board.take(self.exchange.chain)
 
     def _publish(self) -> None:
+        happenings = self.exchange.drain()
+        if not happenings:
+            return
         now = self._now()
-        for happened in self.exchange.drain():
+        for happened in happenings:
             if isinstance(happened, OrderChanged):
-                self._updates.add(self._rows.update(happened.order, happened.image), now)
+                self._updates.add(partial(self._rows.update, happened.order, happened.image), now)
             else:
-                self._updates.add(self._rows.position_update(happened.holding), now)
+                row = self._rows.position_update(happened.holding)  # at once: a holding goes on changing
+                self._updates.add(partial(dict, row), now)
 
     def _strike(self, now: datetime) -> None:
         if self.faults.strikes(FaultName.TOKEN_DEATH, now):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
@@ -116,7 +116,7 @@ class Ticket:
     """Opens one socket once; the socket lives as long as the token it was made under."""
 
     kind: TicketKind
-    token: str
+    token: str = field(repr=False)
     update_types: tuple[str, ...]
     request_id: str
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from volguard.simulator.upstox_server.faults import FaultName, Faults
 
 WHERE: Final = "portfolio_stream"
 Update = dict[str, Any]
+Making = Callable[[], Update]  # an update that is made when somebody wants it
 
 
 class UpdateQueue:
@@ -16,12 +18,15 @@ class UpdateQueue:
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
-        self._queue: list[Update] = []
-        self._held: Update | None = None
+        self._queue: list[Making] = []
+        self._held: Making | None = None
         self._held_is_old = False
 
-    def add(self, update: Update, now: datetime) -> None:
+    def add(self, update: Making, now: datetime) -> None:
         """One more thing to tell."""
+        if self._faults.is_quiet:
+            self._queue.append(update)
+            return
         times = 2 if self._faults.strikes(FaultName.DUPLICATE_UPDATES, now, WHERE) else 1
         if self._held is None and self._faults.strikes(FaultName.REORDERED_UPDATES, now, WHERE):
             self._held, self._held_is_old = update, False
@@ -30,7 +35,7 @@ class UpdateQueue:
         self._queue += [update] * times
         self._release()
 
-    def drain(self) -> list[Update]:
+    def drain(self) -> list[Making]:
         """Everything to be sent now; what is held back waits for one more call at most."""
         if self._held_is_old:
             self._release()

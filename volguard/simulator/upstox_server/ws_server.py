@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -58,8 +58,8 @@ class _Client:
 class Sockets:
     """All open sockets of one look-alike, served in the running loop; `push` tells them what is new."""
 
-    def __init__(self, core: LookAlike, on_update: Callable[[dict[str, Any]], None]) -> None:
-        self._core, self._on_update = core, on_update
+    def __init__(self, core: LookAlike) -> None:
+        self._core = core
         self._now = core.clock.now
         instruments, board = core.instruments, core.board
         levels = (instruments.index_key, instruments.vix_key)
@@ -70,7 +70,7 @@ class Sockets:
             statuses=core.segment_status,
             now=self._now,
         )
-        self._clients: set[_Client] = set()
+        self._clients: dict[_Client, None] = {}  # in the order of coming, so that faults strike alike
         self._admitted: WeakKeyDictionary[ServerConnection, Ticket] = WeakKeyDictionary()
         self._goodbyes: set[asyncio.Task[None]] = set()
 
@@ -93,17 +93,19 @@ class Sockets:
         kinds = [client.ticket.kind for client in self._clients]
         return {kind.value: kinds.count(kind) for kind in TicketKind}
 
+    @property
+    def hears_updates(self) -> bool:
+        """Whether anyone listens to the portfolio stream."""
+        return any(client.feed is None for client in self._clients)
+
     def entry(self, path: str, query: dict[str, str], authorization: str | None) -> str | None:
         """Where a call to a stream's entry is sent; None when it brings no token that lives."""
         types = tuple(word for word in query.get("update_types", "order").split(",") if word)
         return self._core.open_ticket(ENTRIES[path], authorization, types)
 
-    def push(self) -> None:
-        """Send what is new since the last call; drop the sockets of tokens that have died."""
+    def push(self, updates: Sequence[dict[str, Any]]) -> None:
+        """Send these updates and what is new on the market; drop the sockets of tokens that have died."""
         self._feed.refresh()
-        updates = self._core.drain_updates()
-        for update in updates:
-            self._on_update(update)
         for client in list(self._clients):
             if client.is_leaving:
                 continue
@@ -148,7 +150,7 @@ class Sockets:
         client = _Client(connection, self._admitted.pop(connection))
         if client.ticket.kind is TicketKind.MARKET:
             client.feed = self._feed.join()
-        self._clients.add(client)
+        self._clients[client] = None
         try:
             if client.feed is not None:
                 self._push_market(client, client.feed)
@@ -158,7 +160,7 @@ class Sockets:
         except ConnectionClosed:
             pass  # torn off, by the client or by a fault
         finally:
-            self._clients.discard(client)
+            self._clients.pop(client, None)
             if client.feed is not None:
                 self._feed.leave(client.feed)
 
