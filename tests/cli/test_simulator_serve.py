@@ -39,7 +39,7 @@ def test_it_says_where_it_is_and_what_to_type_next(root: Path) -> None:
         assert document["starts_at"] == "2026-09-16T09:14:00+05:30"
         assert (document["speed"], document["faults"]) == (10.0, ["late_fill"])
         names = [command.split()[1] for command in document["commands"]]
-        assert names == ["token", "validate", "run"]
+        assert names == ["token", "data", "data", "validate", "run"]
         assert all(f"--base-url {served.base_url}" in command for command in document["commands"])
         clock = httpx.get(f"{served.base_url}/lookalike/clock", trust_env=False).json()
         assert clock["now"] > "2026-09-16T09:14:0" and clock["speed"] == 10.0

@@ -208,6 +208,8 @@ def _document(request: LookAlikeRequest, opened: OpenLookAlike, address: Address
         "fault_seed": request.fault_seed,
         "commands": [
             f"volguard token --open {base}",
+            f"volguard data instruments {base}",
+            f"volguard data history {base}",
             f"volguard validate --live {base}",
             f"volguard run --phase SHADOW --broker upstox {base}",
         ],
