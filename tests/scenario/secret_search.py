@@ -79,12 +79,23 @@ class Search:
             self.text(f"{type(link).__name__}", f"{link} {link!r} {link.args!r} {vars(link)!r}")
         self.text("the traceback", "".join(traceback.format_exception(error)))
 
-    def objects(self, *parts: str) -> None:
-        """Look into `repr` and `str` of every living object whose class these modules define."""
+    def objects(self, *parts: str, but: frozenset[int] = frozenset()) -> None:
+        """Look into `repr` and `str` of every living object whose class these modules define.
+
+        `but`: ids of those that were there before any marker was.
+        """
         for thing in gc.get_objects():
+            if id(thing) in but:
+                continue
             module = getattr(type(thing), "__module__", None)
             if isinstance(module, str) and module.startswith(parts):
                 self.text(f"repr of a {module}.{type(thing).__name__}", f"{thing!r} {thing!s}")
+
+
+def living() -> frozenset[int]:
+    """Ids of all objects that are there now."""
+    gc.collect()
+    return frozenset(map(id, gc.get_objects()))
 
 
 def token_markers(name: str, token: str) -> dict[str, str]:

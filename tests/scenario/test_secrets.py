@@ -32,6 +32,7 @@ from tests.cli.command import PROJECT, TIMEOUT_S, command, environment, make_roo
 from tests.scenario.secret_search import (
     Search,
     all_logs,
+    living,
     process_list,
     shared_temp,
     token_markers,
@@ -230,7 +231,8 @@ def test_no_failure_of_a_login_shows_what_was_sent(search: Search, tmp_path: Pat
 
 
 def test_no_object_of_a_login_or_a_session_shows_a_secret() -> None:
-    """Every living object of ours, after a login and a push, and every log line of it: no repr shows one."""
+    """Every object that a login and a push made, and every log line of them: no repr shows one."""
+    before = living()
     token, newer = jwt(1789596000, jti=secrets.token_hex(12)), jwt(1789596000, jti=secrets.token_hex(12))
     markers = {"the secret": APP_SECRET, "the code": CODE}
     search = Search(markers | token_markers("the token", token) | token_markers("the newer token", newer))
@@ -274,7 +276,7 @@ def test_no_object_of_a_login_or_a_session_shows_a_secret() -> None:
         search.text("the session's answer", push_token(journal, pushed.stored) or "")
         assert holder.current() == newer
         held = [credentials, desk, listener, done, holder, client, server, pushed, status_of(desk)]
-        search.objects("volguard.")
+        search.objects("volguard.", but=before)
         search.text("all of them together", repr(held))
         search.folder(folder, but=[desk.file.path, env_file])
     for place in (
