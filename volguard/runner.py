@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from volguard.engine.state import State, Step
 from volguard.engine.step import Engine
 from volguard.model.errors import JournalWriteFailed, LockHeld
 from volguard.model.event import (
+    PAPER,
     Alert,
+    BrokerBookRead,
     Cancel,
+    ClosedElsewhere,
     Effect,
     Event,
     FeedGap,
@@ -21,12 +24,14 @@ from volguard.model.event import (
     LinkChanged,
     MarketSnapshot,
     Modify,
+    OperatorCommand,
     OperatorSpoke,
     OrderAbsent,
     OrderFilled,
     OrderUpdated,
     Place,
     Query,
+    ReadBook,
     SessionEnded,
     SessionStarted,
     TimePassed,
@@ -42,17 +47,24 @@ DURABLE_EVENTS = (
     OrderUpdated,
     OrderFilled,
     OrderAbsent,
+    BrokerBookRead,
+    ClosedElsewhere,
     OperatorSpoke,
     KillSwitchSeen,
     SessionEnded,
 )
 
 
-Answer = OrderUpdated | OrderFilled | OrderAbsent
+Answer = OrderUpdated | OrderFilled | OrderAbsent | BrokerBookRead
+WAIT_SLICE_S: Final = 0.25  # how long the operator's word may wait while the next look is not due
 
 
 class Exchange(Broker, Protocol):
     """A broker in this process whose answers are fetched in event time."""
+
+    def read_book(self, ts: datetime) -> None:
+        """Read orders, executions and positions; the answer is a BrokerBookRead; a paper book gives none."""
+        ...
 
     def due(self, until: datetime) -> Iterator[Answer]:
         """Answers up to a moment, oldest first."""
@@ -83,12 +95,20 @@ class Outcome:
     step_ms: list[float] = field(default_factory=list)
 
 
+def _silent() -> tuple[tuple[OperatorCommand, str], ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """What the runner looks at between events: the operator's wish to stop and the kill-switch file."""
+    """What the runner looks at between events: the wish to stop, the kill-switch file, the operator's words.
+
+    `words` gives each word once, with its text.
+    """
 
     stop_requested: Callable[[], bool]
     kill_switch_present: Callable[[], bool]
+    words: Callable[[], Iterable[tuple[OperatorCommand, str]]] = _silent
 
 
 class Runner:
@@ -143,10 +163,12 @@ class Runner:
         heard_at = resumed_at
         for seen in self._source.snapshots(after=last):
             heard_at = seen.ts
-            self._wait_for(last, seen.ts)
-            if self._watch.stop_requested():
-                outcome.end_reason = "interrupted"
-                yield SessionEnded(ts=_now(outcome), reason=outcome.end_reason)
+            for word in self._heard_while_waiting(last, seen.ts, outcome):
+                yield word
+                if word.command is OperatorCommand.YIELD:
+                    outcome.end_reason = "yielded"
+            if self._watch.stop_requested() or outcome.end_reason == "yielded":
+                yield from self._leave(outcome)
                 return
             yield from self._before(last, seen.ts, resumed_at=resumed_at)
             if self._watch.kill_switch_present() is not kill_switch:
@@ -166,13 +188,23 @@ class Runner:
         yield from self._exchange.close(end)
         yield SessionEnded(ts=end, reason=outcome.end_reason)
 
+    def _leave(self, outcome: Outcome) -> Iterator[Event]:
+        # Nothing of ours stays on a real exchange when nobody watches it; paper orders wait for us.
+        if outcome.end_reason != "yielded":
+            outcome.end_reason = "interrupted"
+        desk = outcome.state.desk
+        if outcome.end_reason == "yielded" or (desk is not None and desk.broker != PAPER):
+            yield from self._exchange.close(_now(outcome))
+        yield SessionEnded(ts=_now(outcome), reason=outcome.end_reason)
+
     def _before(self, last: datetime | None, until: datetime, *, resumed_at: datetime) -> Iterator[Event]:
         # What happened between two looks at the market, in event-time order.
-        if last is not None and (until - last).total_seconds() > self._gap_s:
+        is_gap = last is not None and (until - last).total_seconds() > self._gap_s
+        if last is not None and is_gap and self._gap_told_of != last:
             silent_at = last + timedelta(seconds=self._gap_s)
             yield from self._exchange.due(silent_at)
-            if silent_at >= resumed_at and self._gap_told_of != last:  # else it was told already
-                self._gap_told_of = last
+            self._gap_told_of = last
+            if silent_at >= resumed_at:  # else it was told before the restart
                 yield FeedGap(ts=silent_at, last_ts=last, limit_s=self._gap_s)
         yield from self._exchange.due(until)
 
@@ -209,6 +241,8 @@ class Runner:
                 self._exchange.cancel(tag, ts)
             case Query(tag=tag, ts=ts):
                 self._exchange.query(tag, ts)
+            case ReadBook(ts=ts):
+                self._exchange.read_book(ts)
             case Alert():
                 pass  # journaled with the step, and on the next frame
 
@@ -222,10 +256,19 @@ class Runner:
             self._journal.checkpoint(desk.now, desk)
             self._last_checkpoint_at = desk.now
 
-    def _wait_for(self, last: datetime | None, upcoming: datetime) -> None:
-        if self._pace.speed is None or last is None:
-            return
-        self._clock.sleep((upcoming - last).total_seconds() / self._pace.speed)
+    def _heard_while_waiting(
+        self, last: datetime | None, upcoming: datetime, outcome: Outcome
+    ) -> Iterator[OperatorSpoke]:
+        left_s = 0.0
+        if self._pace.speed is not None and last is not None:
+            left_s = (upcoming - last).total_seconds() / self._pace.speed
+        while True:
+            for command, text in self._watch.words():
+                yield OperatorSpoke(ts=_now(outcome), command=command, text=text)
+            if left_s <= 0.0 or self._watch.stop_requested() or outcome.end_reason == "yielded":
+                return
+            self._clock.sleep(min(WAIT_SLICE_S, left_s))
+            left_s -= WAIT_SLICE_S
 
 
 def _now(outcome: Outcome) -> datetime:

@@ -16,12 +16,15 @@ from volguard.adapters import control
 from volguard.adapters.control import (
     TOKEN_BYTES_MAX,
     ControlServer,
+    Words,
     ask_status,
     listening,
     send_token,
+    send_word,
     socket_path,
 )
 from volguard.model.errors import UsageError, VolguardError
+from volguard.model.event import OperatorCommand
 
 
 @pytest.fixture
@@ -57,15 +60,15 @@ def test_the_socket_belongs_to_its_owner_alone(journal: Path, server: ControlSer
     assert stat.S_IMODE(socket_path(journal).stat().st_mode) == 0o600
 
 
-def test_an_unknown_word_gets_nothing_and_harms_nothing(journal: Path, server: ControlServer) -> None:
-    """Not STATUS, no answer; the next question is answered."""
+def test_an_unknown_word_is_refused_and_harms_nothing(journal: Path, server: ControlServer) -> None:
+    """What no session knows, or this one does not take, is refused; the next question is answered."""
     server.publish(b"{}")
     for word in (b"FLATTEN\n", b"STATUS", b"\x00" * 64):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.connect(str(socket_path(journal)))
             client.sendall(word)
             client.shutdown(socket.SHUT_WR)
-            assert client.recv(10) == b""
+            assert client.recv(100).startswith(b"refused")
     assert ask_status(journal) == b"{}"
 
 
@@ -100,13 +103,18 @@ def test_close_takes_the_socket_and_its_thread_away(journal: Path) -> None:
     assert ask_status(journal) is None
 
 
-def test_a_path_too_long_for_a_socket(tmp_path: Path) -> None:
-    """Status is then read from the journal: no server, no error."""
+def test_a_path_longer_than_a_socket_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session listens there all the same; on a system without /proc it says that it does not."""
     journal = tmp_path / ("d" * 100) / "replay-1.db"
-    server = ControlServer(journal)
-    assert not server.start()
-    server.close()
+    journal.parent.mkdir()
     assert ask_status(journal) is None and len(os.fsencode(journal)) > 100
+    server = ControlServer(journal)
+    assert server.start()
+    assert stat.S_IMODE(socket_path(journal).stat().st_mode) == 0o600
+    assert ask_status(journal) == b"{}"
+    monkeypatch.setattr(control, "FOLDERS_BY_NUMBER", tmp_path / "none")
+    assert ask_status(journal) is None and not ControlServer(journal).start()
+    server.close()
 
 
 def test_one_that_listens_and_does_not_answer(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,3 +216,19 @@ def test_sessions_of_a_folder_are_found_by_their_sockets(journal: Path, server: 
     (journal.parent / "file.sock").touch()
     assert listening(journal.parent) == (journal,)
     assert listening(journal.parent / "none") == ()
+
+
+def test_the_operators_words_reach_the_loop_once(journal: Path) -> None:
+    """Each word with its text, in order; a paper session has nothing to adopt; without a session: None."""
+    words = Words(is_paper=True)
+    server = ControlServer(journal, on_word=words.take)
+    server.start()
+    try:
+        answer = send_word(journal, OperatorCommand.FLATTEN, "enough")
+        assert answer is not None and answer.startswith("ok")
+        refused = send_word(journal, OperatorCommand.ADOPT)
+        assert refused is not None and refused.startswith("refused")
+        assert words.drain() == ((OperatorCommand.FLATTEN, "enough"),) and words.drain() == ()
+    finally:
+        server.close()
+    assert send_word(journal, OperatorCommand.YIELD) is None

@@ -41,6 +41,7 @@ class _Held:
     left: int
     is_open: bool = False
     is_cancelling: bool = False
+    is_announced: bool = False
 
 
 @dataclass
@@ -76,9 +77,13 @@ class FaultyBroker:
         act = "fill" if self.is_kind else self.rng.choices(["open", "fill", "reject"], [4, 5, 0.3])[0]
         if one.is_cancelling and (self.is_kind or self.rng.random() < 0.6):
             del self.held[tag]
+            filled = 0
             if self.late_fills and self.rng.random() < 0.5 and not self.is_kind:
                 self.late.append(one)
-            return [self._word(now, tag, OrderState.CANCELLED)]
+                # The end of an exit says what was filled: one sent again beside it would close too much.
+                if one.approved.request.purpose is Purpose.CLOSE:
+                    filled, one.is_announced = one.approved.request.quantity, True
+            return [replace(self._word(now, tag, OrderState.CANCELLED), filled_quantity=filled)]
         if act == "fill":
             return self._fill(now, one)
         if act == "reject" and not one.is_open and one.left == one.approved.request.quantity:
@@ -89,7 +94,7 @@ class FaultyBroker:
 
     def _fill(self, now: datetime, one: _Held) -> list[Event]:
         request = one.approved.request
-        units = 65 * self.rng.randint(1, one.left // 65)
+        units = one.left if one.is_announced else 65 * self.rng.randint(1, one.left // 65)
         one.left -= units
         one.is_open = True
         if not one.left:

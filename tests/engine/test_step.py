@@ -199,7 +199,7 @@ def test_a_state_without_a_market_survives_every_word() -> None:
     events: tuple[Event, ...] = (
         KillSwitchSeen(ts=TS, present=True),
         OperatorSpoke(ts=TS, command=OperatorCommand.FLATTEN),
-        OperatorSpoke(ts=TS, command=OperatorCommand.STOP),
+        OperatorSpoke(ts=TS, command=OperatorCommand.YIELD),
         FeedGap(ts=TS, last_ts=TS, limit_s=1.0),
     )
     for event in events:

@@ -132,6 +132,19 @@ def test_an_absent_order_that_appears_is_taken_off_at_once() -> None:
     assert the_order(state).cancel_requested_at == TS + timedelta(seconds=30)
 
 
+def test_a_refused_order_that_lives_is_sought_and_taken_off() -> None:
+    """The reply said no, the stream says it lives: the book is asked, and what nobody needs is cancelled."""
+    state, steps = take(sent(), word(OrderState.REJECTED), word(OrderState.OPEN, 2.0))
+    assert the_order(state).state is OrderState.UNKNOWN and queries(steps) == [2.0]
+    assert not [e for e in steps[-1].effects if isinstance(e, Cancel)]
+    assert state.desk is not None and state.desk.trading_state is TradingState.REDUCING
+    state, steps = take(state, word(OrderState.UNKNOWN, 2.5), word(OrderState.OPEN, 3.0))
+    assert [[e.tag for e in step.effects if isinstance(e, Cancel)] for step in steps] == [[], [TAG]]
+    assert "order_appeared" in [e.code for e in steps[-1].effects if isinstance(e, Alert)]
+    state, _ = take(state, word(OrderState.CANCELLED, 4.0))
+    assert the_order(state).state is OrderState.CANCELLED
+
+
 def test_a_late_word_of_absence_changes_nothing() -> None:
     """The order was found meanwhile: an older reading that lacked it is no news."""
     state, _ = take(sent(), word(OrderState.UNKNOWN), word(OrderState.OPEN, 2.0), absent(3.0), absent(30.0))

@@ -44,15 +44,18 @@ def test_an_illegal_word_raises_and_changes_nothing(state: OrderState, said: Ord
 
 
 def test_the_table_is_the_one_of_the_design() -> None:
-    """What the broker ended stays ended; what it never spoke of is left by its word alone."""
-    ended = {S.FILLED, S.CANCELLED, S.REJECTED}
+    """What filled or was taken off stays so; a refusal is doubted when the order then shows life."""
+    doubted = {(S.REJECTED, said) for said in (S.OPEN, S.PARTIAL, S.FILLED)}
     for (state, said), target in TRANSITIONS.items():
-        assert state not in ended or target is state
+        assert state not in (S.FILLED, S.CANCELLED) or target is state
+        assert state is not S.REJECTED or target in (S.REJECTED, S.CANCELLED) or (state, said) in doubted
         assert target not in (S.PLANNED, S.SENT)
         assert (
             target is not S.DENIED or said is S.DENIED
         )  # absence is proven, never concluded from another word
-        assert target is not S.UNKNOWN or state in (S.SENT, S.UNKNOWN)
+        assert target is not S.UNKNOWN or state in (S.SENT, S.UNKNOWN) or (state, said) in doubted
+    assert all(TRANSITIONS[pair] is S.UNKNOWN for pair in doubted)
+    assert {said for state, said in TRANSITIONS if state is S.UNKNOWN} == set(S) - {S.PLANNED, S.SENT}
     assert {state for state, target in TRANSITIONS.items() if target is S.DENIED} == {
         (S.UNKNOWN, S.DENIED),
         (S.DENIED, S.DENIED),
@@ -73,6 +76,46 @@ def test_an_order_that_was_counted_as_absent_may_appear_after_all(said: OrderSta
     assert not absent.may_fill
     assert told(absent, word(said)).state is then
     assert booked(absent, 65).state in (S.PARTIAL, S.FILLED)
+
+
+@pytest.mark.parametrize("said", [S.OPEN, S.PARTIAL, S.FILLED])
+@pytest.mark.parametrize(
+    ("book", "end"),
+    [
+        (S.OPEN, S.OPEN),
+        (S.PARTIAL, S.OPEN),
+        (S.FILLED, S.OPEN),
+        (S.CANCELLED, S.CANCELLED),
+        (S.REJECTED, S.REJECTED),
+        (S.DENIED, S.DENIED),
+    ],
+)
+def test_a_refused_order_that_shows_life_is_what_the_book_then_says(
+    said: OrderState, book: OrderState, end: OrderState
+) -> None:
+    """A no and signs of life cannot both be true: not known, may fill, and left by the book's word alone."""
+    doubted = told(order(S.REJECTED), word(said))
+    assert doubted.state is S.UNKNOWN and doubted.may_fill
+    assert told(doubted, word(book)).state is end
+
+
+def test_of_two_ends_either_is_an_end() -> None:
+    """Refused and then taken off, or the other way round: nothing lives, and nothing is halted for it."""
+    assert told(order(S.REJECTED), word(S.CANCELLED)).state is S.CANCELLED
+    assert told(order(S.CANCELLED), word(S.REJECTED)).state is S.CANCELLED
+
+
+def test_an_order_that_becomes_doubtful_is_sought_from_the_start() -> None:
+    """A reading of before the refusal is no reading since: it takes two new ones to count as absent."""
+    once = replace(order(S.UNKNOWN), sought_at=TS, absent_since=TS, absent_reads=1)
+    again = told(told(once, word(S.REJECTED)), word(S.OPEN))
+    assert (again.state, again.sought_at, again.absent_since, again.absent_reads) == (
+        S.UNKNOWN,
+        None,
+        None,
+        0,
+    )
+    assert told(once, word(S.UNKNOWN)).absent_reads == 1  # a doubled word of doubt takes nothing back
 
 
 def test_what_the_broker_says_is_filled_is_awaited() -> None:

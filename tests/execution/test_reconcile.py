@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes import TS, call, order, put
+from tests.fakes import EXPIRY, TS, call, order, put
 from tests.model.books import make_trade
-from volguard.execution.reconcile import BrokerView, Difference, DifferenceKind, differences
+from volguard.execution.reconcile import Difference, DifferenceKind, differences, expired_of, fills_on
 from volguard.model.book import Book, Fill, Trade
-from volguard.model.broker import BrokerOrder, BrokerPosition, BrokerTrade, InstrumentKey
+from volguard.model.broker import BrokerOrder, BrokerPosition, BrokerTrade, BrokerView, InstrumentKey
 from volguard.model.instrument import OptionContract, Side
 from volguard.model.order import Order, OrderState
 
@@ -184,13 +185,59 @@ def test_what_is_no_option_of_ours_is_shown_too() -> None:
     assert (found.kind, found.subject) == (K.ORPHAN_POSITION, "NSE_FO|9")
 
 
-def test_products_of_one_contract_are_added_up() -> None:
-    """Carried and intraday rows of a contract are one risk."""
+def test_another_product_of_a_contract_is_another_position() -> None:
+    """An intraday row is never added to ours: long 65 carried and short 65 intraday is not flat."""
+    book = book_of(fill(1))
+    intraday = replace(their_position(PUT, -65), product="I")
+    view = replace(mirror(book), positions=(their_position(PUT, 65), intraday))
+    (found,) = diff(book, view)
+    assert (found.kind, found.subject, found.theirs) == (K.OTHER_PRODUCT, f"{PUT.symbol} I", "-65")
+    assert "squares it off" in found.reason
+    instead = replace(view, positions=(replace(intraday, quantity=65),))
+    assert kinds(diff(book, instead)) == ["ghost_position", "other_product"]
+    closed = replace(view, positions=(their_position(PUT, 65), replace(intraday, quantity=0)))
+    assert diff(book, closed) == ()
+
+
+def test_rows_of_our_product_are_added_up() -> None:
+    """A contract that comes in two rows is one position."""
     book = book_of(fill(1, quantity=130))
-    view = replace(
-        mirror(book), positions=(their_position(PUT, 65), replace(their_position(PUT, 65), product="I"))
-    )
-    assert diff(book, view) == ()
+    halves = (their_position(PUT, 65), their_position(PUT, 65))
+    assert diff(book, replace(mirror(book), positions=halves)) == ()
+
+
+def test_a_position_book_behind_its_executions_is_named_as_such() -> None:
+    """Carried in plus executions of today is what must be held: our book has that, their positions do not."""
+    book = book_of(fill(1), fill(2, CALL, 65, Side.SELL))
+    view = mirror(book)
+    stale = replace(view, positions=(their_position(PUT, 65), their_position(CALL, 0)))
+    (found,) = diff(book, stale)
+    assert (found.kind, found.subject) == (K.GHOST_POSITION, CALL.symbol)
+    assert "behind its own executions" in found.reason
+    (blind,) = diff(book, replace(stale, trades=None))[:1]
+    assert blind.kind is K.GHOST_POSITION and "behind" not in blind.reason
+
+
+def test_what_was_carried_in_counts_into_what_must_be_held() -> None:
+    """65 carried in and sold today is flat; a row that still says 65 is behind."""
+    sold = fill(2, PUT, 65, Side.SELL)
+    book = book_of(fill(1), sold)
+    carried = replace(their_position(PUT, 65), overnight_quantity=65)
+    view = replace(mirror(book), trades=(their_trade(sold),), positions=(carried,))
+    (found,) = differences(book, view, today=(sold,))
+    assert (found.kind, found.theirs) == (K.ORPHAN_POSITION, "+65") and "behind" in found.reason
+
+
+def test_an_expired_contract_is_gone_on_both_sides() -> None:
+    """The day after, the broker lists it no more, and that is no difference; one that it still lists is."""
+    book = book_of(fill(1))
+    flat = BrokerView(orders=(), trades=(), positions=())
+    after = EXPIRY + timedelta(days=1)
+    assert kinds(differences(book, flat, today=(), on=EXPIRY)) == ["ghost_position"]
+    assert differences(book, flat, today=(), on=after) == ()
+    assert expired_of(book, after) == (PUT,) and expired_of(book, EXPIRY) == ()
+    other = replace(flat, positions=(their_position(PUT, 130),))
+    assert kinds(differences(book, other, today=(), on=after)) == ["position"]
 
 
 def test_a_live_order_that_the_broker_lacks_is_lost() -> None:
@@ -199,6 +246,14 @@ def test_a_live_order_that_the_broker_lacks_is_lost() -> None:
     book = book_of(orders=(alive,))
     (found,) = diff(book, BrokerView(orders=(), trades=(), positions=()))
     assert (found.kind, found.subject) == (K.LOST_ORDER, "VG-9")
+
+
+def test_a_live_order_of_an_earlier_day_says_so() -> None:
+    """An order lives for one day: the broker has it no more, and our book never heard of its end."""
+    book = book_of(orders=(order(OrderState.OPEN, tag="VG-9", contract=CALL),))
+    empty = BrokerView(orders=(), trades=(), positions=())
+    (found,) = differences(book, empty, today=(), on=TS.date() + timedelta(days=1))
+    assert found.kind is K.LOST_ORDER and "2026-09-16" in found.reason
 
 
 def test_an_ended_order_of_an_earlier_day_is_not_missed() -> None:
@@ -235,6 +290,46 @@ def test_one_tag_with_two_orders_was_sent_twice() -> None:
     assert found.kind is K.TWICE and "B1, B2" in found.theirs
 
 
+def test_fills_of_an_order_sent_twice_are_added_up() -> None:
+    """The second one's fills are as real as the first one's; alive is what either still is."""
+    mine = order(OrderState.FILLED, tag="VG-9", contract=CALL, filled=65)
+    rows = (
+        their_order(mine, order_id="B1", filled_quantity=65),
+        their_order(mine, order_id="B2", state=OrderState.OPEN, word="open", filled_quantity=0),
+    )
+    found = diff(book_of(orders=(mine,)), BrokerView(orders=rows, trades=(), positions=()))
+    assert kinds(found) == ["order_state", "twice"]
+    both = tuple(replace(row, filled_quantity=65) for row in rows)
+    found = diff(book_of(orders=(mine,)), BrokerView(orders=both, trades=(), positions=()))
+    assert [(one.ours, one.theirs) for one in found if one.kind is K.ORDER_FILLED] == [("65", "130")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen"),
+    [
+        ({"quantity": 130}, "BUY 130"),
+        ({"side": Side.SELL}, "SELL 65"),
+        ({"contract": PUT}, PUT.symbol),
+        ({"contract": None}, "NSE_FO|1"),
+        ({"product": "I"}, f"{CALL.symbol} I"),
+    ],
+)
+def test_an_order_of_ours_with_other_terms_is_shown(changes: dict[str, object], seen: str) -> None:
+    """Changed from another channel, or somebody else uses the tag."""
+    mine = order(OrderState.OPEN, tag="VG-9", contract=CALL)
+    view = BrokerView(orders=(their_order(mine, **changes),), trades=(), positions=())
+    (found,) = diff(book_of(orders=(mine,)), view)
+    assert (found.kind, found.subject) == (K.ORDER_TERMS, "VG-9")
+    assert seen in found.theirs and "BUY 65" in found.ours
+
+
+def test_a_live_order_with_a_tag_like_ours_points_at_another_journal() -> None:
+    """Our program sent it, but this journal does not know it."""
+    row = their_order(order(OrderState.OPEN, tag="x"), tag="VG0badcafe-T001-01", order_id="B7")
+    (found,) = differences(Book(), BrokerView(orders=(row,), trades=(), positions=()), today=())
+    assert found.kind is K.FOREIGN_ORDER and "not of this journal" in found.reason
+
+
 @pytest.mark.parametrize("tag", [None, "somebody-else"])
 def test_a_live_order_of_somebody_else_is_shown(tag: str | None) -> None:
     """It may fill into our risk at any moment; an ended one may not."""
@@ -256,8 +351,17 @@ def test_executions_are_compared_one_by_one() -> None:
     told_more = replace(whole, trades=(first, second, replace(first, trade_id="F9")))
     assert kinds(diff(book, told_more)) == ["unbooked_trade"]
     assert kinds(diff(book, replace(whole, trades=(first,)))) == ["unproven_fill"]
-    other = replace(second, price=Decimal("8.25"))
-    assert kinds(diff(book, replace(whole, trades=(first, other)))) == ["trade_terms"]
+    others = ({"price": Decimal("8.25")}, {"contract": PUT}, {"contract": None}, {"side": Side.BUY})
+    for changes in others:
+        other = replace(second, **changes)  # type: ignore[arg-type]
+        assert kinds(diff(book, replace(whole, trades=(first, other)))) == ["trade_terms"]
+
+
+def test_fills_of_a_day_are_those_of_its_date() -> None:
+    """The broker keeps one day of executions: older ones are not missed."""
+    old = replace(fill(1), ts=TS - timedelta(days=1))
+    book = book_of(old, fill(2, CALL))
+    assert [one.fill_id for one in fills_on(book, TS.date())] == ["F2"]
 
 
 def test_an_execution_of_somebody_else_is_no_difference_of_orders() -> None:

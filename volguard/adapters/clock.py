@@ -9,6 +9,11 @@ from threading import Event
 from volguard.model.units import IST
 
 
+def machine_time() -> datetime:
+    """The machine's time in IST, for a command that writes once when it ran."""
+    return datetime.now(IST)
+
+
 class SystemClock:
     """Wall-clock time in IST; a set `stopping` event ends every wait at once."""
 

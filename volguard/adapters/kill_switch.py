@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -20,3 +21,16 @@ class KillSwitchFile:
         except OSError:
             return True  # fail closed: what cannot be looked at may be on
         return True
+
+    def put(self, why: str) -> None:
+        """Make the file, with the reason in it; one that is there already stays. Raises OSError."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileExistsError:
+            return
+        try:
+            os.write(descriptor, f"{why}\n".encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -90,6 +90,9 @@ class PaperExchange:
         else:
             self._push(OrderAbsent(ts=ts + self._delay, tag=tag))
 
+    def read_book(self, ts: datetime) -> None:
+        """Nothing: a paper book is our own."""
+
     def due(self, until: datetime) -> Iterator[OrderUpdated | OrderAbsent]:
         """Answers up to a moment, in event-time order; ends of orders included."""
         self._kill(until)

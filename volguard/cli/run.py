@@ -21,9 +21,10 @@ from volguard.model.errors import UsageError
 
 
 class PhaseName(StrEnum):
-    """Phases that can be run today."""
+    """Phases that can be run today; FULL_AUTO against a look-alike alone, until a phase can be earned."""
 
     SHADOW = "SHADOW"
+    FULL_AUTO = "FULL_AUTO"
 
 
 class BrokerName(StrEnum):
@@ -117,6 +118,8 @@ def run(
 
       volguard run --phase SHADOW --broker upstox
 
+      volguard run --phase FULL_AUTO --broker upstox --base-url http://127.0.0.1:8765
+
     Ctrl-C stops after the current event; the same command goes on from there.
     """
     from volguard.cli.session import RunOptions, run_session
@@ -124,6 +127,7 @@ def run(
     is_live = broker is BrokerName.UPSTOX
     _check_source(replay, seed, date, cadence, scenario, is_live=is_live)
     _check_live(replay, speed, base_url, is_live=is_live)
+    _check_phase(phase, base_url)
     options = RunOptions(
         phase=phase.value,
         is_live=is_live,
@@ -207,6 +211,14 @@ def _check_source(replay: Path | None, *simulator_options: object, is_live: bool
         raise UsageError(
             "--seed, --date, --cadence and --scenario belong to the simulator",
             hint=f"leave them out with {'--replay' if replay is not None else '--broker upstox'}: {hint}",
+        )
+
+
+def _check_phase(phase: PhaseName, base_url: str | None) -> None:
+    if phase is not PhaseName.SHADOW and base_url is None:
+        raise UsageError(
+            f"--phase {phase.value} sends orders: so far to a look-alike of the broker alone",
+            hint="add --broker upstox --base-url http://127.0.0.1:8765; see volguard simulator serve",
         )
 
 

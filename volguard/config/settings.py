@@ -8,10 +8,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from volguard.adapters.alerts import AlertSettings
 from volguard.adapters.upstox.settings import UpstoxSettings
 from volguard.config.sources import Section
 from volguard.engine.state import EngineSettings
-from volguard.execution.settings import ExecutionSettings
+from volguard.execution.settings import ExecutionSettings, FlattenSettings
 from volguard.measure.flat_cost import FlatCostSettings
 from volguard.measure.quality import QualitySettings
 from volguard.measure.stress_settings import StressSettings
@@ -130,6 +131,8 @@ class Settings:
     feed_breaker: BreakerSettings
     vix_spike: VixSpikeSettings
     flat_cost: FlatCostSettings
+    flatten: FlattenSettings
+    alerts: AlertSettings
 
     def __post_init__(self) -> None:
         known = {bucket.value.lower() for bucket in Bucket}
@@ -182,6 +185,8 @@ SECTIONS: Final = (
             "quality",
             "execution",
             "flat_cost",
+            "flatten",
+            "alerts",
             "paper",
             "journal",
             "simulator",

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from volguard.engine.breakers import note_order_sent
 from volguard.engine.orders import put_order, put_trade
+from volguard.engine.reconciling import may_send
 from volguard.engine.reviewing import credit_at, review_orders, wing_width
 from volguard.engine.state import Turn
 from volguard.engine.supervisor import decide
@@ -41,7 +42,12 @@ from volguard.risk.breaker import Circuit
 
 
 def drive(turn: Turn, *, is_fresh: bool) -> None:
-    """Advance every basket once, and at once again where a wave or an unwinding has just ended."""
+    """Advance every basket once, and at once again where a wave or an unwinding has just ended.
+
+    Nothing moves on a book that is not known to be the broker's.
+    """
+    if turn.desk.is_yielding or not may_send(turn.desk):
+        return
     for basket_id in [basket.basket_id for basket in turn.desk.baskets]:
         for _ in range(4):  # a wave that ends may start the next one in the same step; never more than that
             basket = next((b for b in turn.desk.baskets if b.basket_id == basket_id), None)
@@ -94,7 +100,19 @@ def close_trade(turn: Turn, trade: Trade, *, urgency: Urgency, reason: str) -> N
             put_basket(turn, replace(basket, urgency=urgency, reason=reason))
     _move_trade(turn, trade, TradeState.CLOSING, reason)
     if not working:
-        _start_exit(turn, trade.trade_id, urgency=urgency, reason=reason)
+        start_exit(turn, trade.trade_id, urgency=urgency, reason=reason)
+    elif urgency is Urgency.HIGH and _waits_for_unknown(turn, working):
+        start_exit(turn, trade.trade_id, urgency=urgency, reason=reason, shorts_only=True)
+
+
+# An entry that cannot be withdrawn for nobody knows what became of an order: its longs stay for that order's
+# sake, the shorts that did fill need not wait.
+def _waits_for_unknown(turn: Turn, working: Sequence[Basket]) -> bool:
+    alive = [order for basket in working for order in _orders_of(turn, basket) if order.may_fill]
+    is_entry = all(
+        basket.purpose is Purpose.OPEN and basket.state is BasketState.UNWINDING for basket in working
+    )
+    return is_entry and bool(alive) and all(order.state is OrderState.UNKNOWN for order in alive)
 
 
 def unwind_entries(turn: Turn, *, reason: str) -> None:
@@ -112,7 +130,7 @@ def close_late_fills(turn: Turn) -> None:
             turn.effects.append(Alert(ts=turn.now, severity=Severity.WARNING, code="late_fill", text=text))
             put_trade(turn, replace(trade, closed_at=None))
             _move_trade(turn, turn.desk.book.trade(trade.trade_id), TradeState.CLOSING, "late_fill")
-            _start_exit(turn, trade.trade_id, urgency=Urgency.HIGH, reason="late_fill")
+            start_exit(turn, trade.trade_id, urgency=Urgency.HIGH, reason="late_fill")
 
 
 def put_basket(turn: Turn, basket: Basket) -> None:
@@ -345,7 +363,8 @@ def _withdrawn(turn: Turn, basket: Basket) -> None:
 
 def _settle(turn: Turn, trade: Trade, reason: str) -> None:
     # Once nothing works for this trade any more: it is flat, never was, or still holds something to close.
-    if any(basket.trade_id == trade.trade_id for basket in turn.desk.baskets):
+    others = [basket for basket in turn.desk.baskets if basket.trade_id == trade.trade_id]
+    if any(basket.purpose is Purpose.OPEN for basket in others):
         return
     if positions_of(trade.fills):
         _move_trade(turn, trade, TradeState.CLOSING, reason)
@@ -355,24 +374,36 @@ def _settle(turn: Turn, trade: Trade, reason: str) -> None:
             turn.effects.append(Alert(ts=turn.now, severity=Severity.WARNING, code=code, text=text))
         holds_short = any(position.quantity < 0 for position in positions_of(trade.fills))
         urgency = Urgency.HIGH if turn.desk.flatten_reason or holds_short else Urgency.MEDIUM
-        _start_exit(turn, trade.trade_id, urgency=urgency, reason=reason)
+        start_exit(turn, trade.trade_id, urgency=urgency, reason=reason)
+        return
+    if others:
         return
     final = TradeState.CLOSED if trade.fills else TradeState.ABANDONED
     put_trade(turn, replace(trade, closed_at=turn.now))
     _move_trade(turn, turn.desk.book.trade(trade.trade_id), final, reason)
 
 
-def _start_exit(turn: Turn, trade_id: str, *, urgency: Urgency, reason: str) -> None:
+def start_exit(
+    turn: Turn, trade_id: str, *, urgency: Urgency, reason: str, shorts_only: bool = False
+) -> None:
+    """Work an exit for each option type that the trade holds and that none of its exits closes already."""
     trade = turn.desk.book.trade(trade_id)
-    positions = positions_of(trade.fills)
+    positions = [p for p in positions_of(trade.fills) if p.quantity < 0 or not shorts_only]
     if not positions:
         return
     tags = [order.request.tag for order in turn.desk.book.orders]
     prefix = f"VG{turn.desk.session_code}-{trade_id}-X"
     made = {tag.removeprefix(prefix).split("-")[0][:-1] for tag in tags if tag.startswith(prefix)}
     # Calls and puts leave side by side: a hedge waits for the shorts of its own kind, not for the others.
+    busy = {
+        line.contract.option_type
+        for basket in turn.desk.baskets
+        if basket.trade_id == trade_id and basket.purpose is Purpose.CLOSE
+        for wave in basket.waves
+        for line in wave
+    }
     for part, kind in (("C", OptionType.CALL), ("P", OptionType.PUT)):
-        mine = [position for position in positions if position.contract.option_type is kind]
+        mine = [p for p in positions if p.contract.option_type is kind and kind not in busy]
         if mine:
             basket = exit_basket(
                 trade_id,

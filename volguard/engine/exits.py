@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from volguard.engine.baskets import close_trade
 from volguard.engine.observe import Scene
+from volguard.engine.reconciling import may_send
 from volguard.engine.state import Confirmation, Turn
 from volguard.engine.supervisor import decide
 from volguard.measure.touch import closing_price
@@ -19,6 +20,8 @@ from volguard.strategy.manage import ExitInputs, ExitSignal, exit_signals
 
 def seek_exits(turn: Turn, scene: Scene) -> None:
     """Close what must be closed: everything when flattening, else each open trade by its rules."""
+    if not may_send(turn.desk):
+        return
     if turn.desk.flatten_reason:
         for trade in turn.desk.book.live_trades:
             close_trade(turn, trade, urgency=Urgency.HIGH, reason=turn.desk.flatten_reason)

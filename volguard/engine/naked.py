@@ -32,6 +32,22 @@ def watch_naked(turn: Turn) -> None:
         emergency(turn, "naked_short", f"{text} ({', '.join(now.trades)})")
 
 
+def watch_flatten(turn: Turn) -> None:
+    """A flatten that closes nothing for too long is an emergency: the operator is paged until it is over.
+
+    Shorts alone make one: a long that nobody bids for can lose no more, and waits for a bid.
+    """
+    desk, moved_at = turn.desk, turn.desk.flatten_moved_at
+    if not desk.flatten_reason or moved_at is None or desk.emergency:
+        return
+    if all(position.quantity > 0 for position in desk.book.positions):
+        return
+    limit_s = max(turn.settings.execution.basket_timeout_s, LOOKS_MIN * turn.cadence_s)
+    if (turn.now - moved_at).total_seconds() > limit_s:
+        held = ", ".join(f"{p.quantity:+d} {p.contract.symbol}" for p in desk.book.positions)
+        emergency(turn, "flatten_stalled", f"nothing was closed for {limit_s:.0f} s, still held {held}")
+
+
 def naked_budget_s(turn: Turn) -> float:
     """Seconds that a short may stand without its long."""
     return max(turn.settings.execution.partial_fill_timeout_s, LOOKS_MIN * turn.cadence_s)

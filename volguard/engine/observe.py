@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from volguard.engine.held_risk import flat_cost_of
+from volguard.engine.reconciling import causes_of_doubt
 from volguard.engine.state import Desk, Turn
 from volguard.engine.supervisor import degrade, link_cause, recover
 from volguard.engine.unknown_orders import CAUSE as ORDER_UNKNOWN
@@ -195,6 +196,7 @@ def _judge_feed(turn: Turn, *, unmarked: int, is_frozen: bool) -> None:
     causes = {link_cause(link) for link in turn.desk.links_down}
     if unknown_orders(turn.desk):
         causes.add(ORDER_UNKNOWN)
+    causes |= causes_of_doubt(turn.desk)
     if view is not None and view.after_gap:
         causes.add("feed_gap")
         degrade(turn, "feed_gap", "first snapshot after a gap in the feed")

@@ -9,7 +9,7 @@ from volguard.execution.lifecycle import booked, told
 from volguard.model.book import Book, Fill, Trade
 from volguard.model.errors import InvariantBroken
 from volguard.model.event import FillBooked, OrderChanged, OrderFilled, OrderUpdated
-from volguard.model.order import Order
+from volguard.model.order import Order, Purpose
 
 
 def on_update(turn: Turn, update: OrderUpdated) -> Order:
@@ -50,6 +50,8 @@ def on_fill(turn: Turn, event: OrderFilled) -> None:
         touch_ask=event.touch_ask,
     )
     put_order(turn, booked(order, event.quantity), reason="fill")
+    if request.purpose is Purpose.CLOSE and turn.desk.flatten_reason:
+        turn.desk = replace(turn.desk, flatten_moved_at=turn.now)
     trade = turn.desk.book.trade(request.trade_id)
     put_trade(turn, replace(trade, fills=(*trade.fills, fill)))
     turn.desk = replace(turn.desk, fill_ids=(*turn.desk.fill_ids, event.fill_id))

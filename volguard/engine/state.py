@@ -14,8 +14,9 @@ from volguard.measure.market_view import MarketView
 from volguard.measure.quality import QualitySettings
 from volguard.measure.stress_settings import StressSettings
 from volguard.model.book import Book, Bucket
+from volguard.model.broker import BrokerPosition
 from volguard.model.decision import Phase, SafetyLevel, TradingState
-from volguard.model.event import Effect, Link, Record
+from volguard.model.event import PAPER, Effect, Link, Record
 from volguard.model.market import SourceInfo
 from volguard.nse.rules import Rules
 from volguard.pricing.quote_flags import FlagSettings
@@ -73,6 +74,17 @@ class NakedWatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """One difference between our book and the broker's, and in how many readings it stood the same."""
+
+    kind: str
+    subject: str
+    text: str
+    last_at: datetime  # the last reading that was counted
+    reads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """All that a restart must bring back; every field is plain data."""
 
@@ -83,6 +95,7 @@ class Desk:
     source: SourceInfo
     now: datetime
     account_inr: Decimal
+    broker: str = PAPER
     trading_state: TradingState = TradingState.BOOTING
     safety_level: SafetyLevel = SafetyLevel.NORMAL
     effective_phase: Phase = Phase.SHADOW
@@ -96,9 +109,18 @@ class Desk:
     feed_breaker: BreakerState = field(default_factory=BreakerState)
     vix_spike: VixSpikeState = field(default_factory=VixSpikeState)
     flatten_reason: str = ""
+    flatten_moved_at: datetime | None = None  # when it was decided, or the last exit filled
     naked: NakedWatch | None = None
     emergency: str = ""  # why everything is being closed and the operator is paged
     paged_at: datetime | None = None
+    awaits_book: bool = False  # nothing is sent before the broker's book was read and is ours
+    is_book_untrue: bool = False  # halted: our book is not the broker's
+    book_asked_at: datetime | None = None
+    bad_book_reads: int = 0  # in a row
+    mismatches: tuple[Mismatch, ...] = ()
+    orphans: tuple[BrokerPosition, ...] = ()  # held there, never traded here
+    adopted_fill_ids: tuple[str, ...] = ()
+    is_yielding: bool = False  # somebody else closes what is held: nothing is sent any more
     book: Book = field(default_factory=Book)
     baskets: tuple[Basket, ...] = ()
     confirmations: tuple[Confirmation, ...] = ()

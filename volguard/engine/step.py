@@ -6,14 +6,17 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime
 
+from volguard.engine.adopt import adopt
 from volguard.engine.baskets import close_late_fills, drive, unwind_entries
 from volguard.engine.breakers import note_feed, note_order_word, rest_breakers
 from volguard.engine.day_outlook import outlook_of
 from volguard.engine.entries import seek_entries
 from volguard.engine.exits import seek_exits
-from volguard.engine.naked import watch_naked
+from volguard.engine.naked import watch_flatten, watch_naked
 from volguard.engine.observe import observe
-from volguard.engine.orders import on_fill, on_update
+from volguard.engine.orders import on_fill, on_update, put_order
+from volguard.engine.reconciling import has_broker, may_send, on_book, seek_book
+from volguard.engine.stale_exits import drop_stale_exits
 from volguard.engine.state import Desk, EngineSettings, State, Step, Turn
 from volguard.engine.supervisor import (
     Word,
@@ -26,11 +29,15 @@ from volguard.engine.supervisor import (
     page_again,
     start_flatten,
 )
-from volguard.engine.unknown_orders import on_absent, seek_unknown, take_back, unknown_orders
+from volguard.engine.taken_over import take_over
+from volguard.engine.unknown_orders import ask_off_again, on_absent, seek_unknown, take_back, unknown_orders
 from volguard.model.decision import TradingState
 from volguard.model.errors import InvariantBroken
 from volguard.model.event import (
     Alert,
+    BrokerBookRead,
+    Cancel,
+    ClosedElsewhere,
     Event,
     FeedGap,
     HistoryLoaded,
@@ -72,7 +79,10 @@ class Engine:
         rest_breakers(turn)
         _take(turn, event)
         seek_unknown(turn)
+        ask_off_again(turn)
+        seek_book(turn)
         watch_naked(turn)
+        watch_flatten(turn)
         page_again(turn)
         return Step(
             state=State(desk=turn.desk, market=turn.market, outlook=turn.outlook),
@@ -85,8 +95,9 @@ class Engine:
         desk = state.desk
         if desk is None:
             return False
-        is_paging = bool(desk.emergency and desk.book.positions)
-        return is_paging or desk.naked is not None or bool(unknown_orders(desk))
+        is_closing = bool(desk.emergency or desk.flatten_reason)
+        is_paging = is_closing and bool(desk.book.positions or desk.book.live_orders)
+        return is_paging or desk.naked is not None or bool(unknown_orders(desk)) or has_broker(desk)
 
     def failed(self, state: State, event: Event, error: str) -> Step:
         """The step taken instead of one that raised: nothing changes but that trading is halted."""
@@ -120,6 +131,7 @@ class Engine:
                 source=event.source,
                 now=event.ts,
                 account_inr=self.settings.account_inr,
+                broker=event.broker,
             )
         if state.desk is None:
             raise InvariantBroken("the first event of a session must be its start")
@@ -129,11 +141,13 @@ class Engine:
 def _take(turn: Turn, event: Event) -> None:
     match event:
         case SessionStarted():
-            # An empty book of our own needs no broker to agree with.
             move(turn, Word.RESTORED, "a new session starts with an empty book")
-            move(turn, Word.AGREED, "paper book agrees by construction")
+            if has_broker(turn.desk):
+                turn.desk = replace(turn.desk, awaits_book=True)
+            else:  # a book of our own needs no broker to agree with
+                move(turn, Word.AGREED, "paper book agrees by construction")
         case SessionResumed():
-            turn.desk = replace(turn.desk, links_down=())  # a new process has new ties, and tells of them
+            _on_resumed(turn)
         case SessionEnded():
             pass
         case HistoryLoaded():
@@ -156,22 +170,32 @@ def _take(turn: Turn, event: Event) -> None:
             before = on_update(turn, event)
             note_order_word(turn, event.tag)
             take_back(turn, before)
+            drop_stale_exits(turn)
             drive(turn, is_fresh=False)
         case OrderFilled():
+            sought = turn.desk.book.order(event.tag)
             on_fill(turn, event)
             note_order_word(turn, event.tag)
+            if sought is not None:
+                take_back(turn, sought)
             close_late_fills(turn)
+            drop_stale_exits(turn)
             drive(turn, is_fresh=False)
         case OrderAbsent():
             on_absent(turn, event)
             drive(turn, is_fresh=False)
+        case BrokerBookRead():
+            on_book(turn, event)
+            withdraw_entries(turn)
+            drive(turn, is_fresh=False)
+        case ClosedElsewhere():
+            take_over(turn, event)
         case TimePassed():
             pass
         case KillSwitchSeen(present=present):
             _on_kill_switch(turn, present=present)
-        case OperatorSpoke(command=command, text=text):
-            if command is OperatorCommand.FLATTEN:
-                _on_flatten(turn, text or "the operator asked to flatten")
+        case OperatorSpoke():
+            _on_word(turn, event)
 
 
 def _on_snapshot(turn: Turn, event: MarketSnapshot) -> None:
@@ -185,7 +209,36 @@ def _on_snapshot(turn: Turn, event: MarketSnapshot) -> None:
     seek_exits(turn, scene)
     seek_entries(turn, scene)
     withdraw_entries(turn)
+    drop_stale_exits(turn)
     drive(turn, is_fresh=True)
+
+
+def _on_resumed(turn: Turn) -> None:
+    # A new process has new ties and tells of them; what happened meanwhile only the broker knows.
+    turn.desk = replace(turn.desk, links_down=(), is_yielding=False)
+    if has_broker(turn.desk):
+        turn.desk = replace(turn.desk, awaits_book=True, book_asked_at=None, mismatches=())
+        if turn.desk.trading_state is not TradingState.HALTED:
+            move(turn, Word.RESTARTED, "a new process reads the broker's book first")
+
+
+def _on_word(turn: Turn, event: OperatorSpoke) -> None:
+    match event.command:
+        case OperatorCommand.FLATTEN:
+            _on_flatten(turn, event.text or "the operator asked to flatten")
+        case OperatorCommand.YIELD:
+            _on_yield(turn, event.text or "the operator closes what is held by other means")
+        case OperatorCommand.ADOPT:
+            adopt(turn)
+
+
+def _on_yield(turn: Turn, text: str) -> None:
+    halt(turn, "operator_yield", text)
+    turn.desk = replace(turn.desk, is_yielding=True)
+    for order in turn.desk.book.live_orders:
+        if order.state.may_fill:
+            put_order(turn, replace(order, cancel_requested_at=turn.now), reason="operator_yield")
+            turn.effects.append(Cancel(tag=order.request.tag, ts=turn.now, reason="operator_yield"))
 
 
 def _on_link(turn: Turn, event: LinkChanged) -> None:
@@ -211,6 +264,11 @@ def withdraw_entries(turn: Turn) -> None:
 def _on_flatten(turn: Turn, text: str) -> None:
     halt(turn, "operator_flatten", text)  # or the next look at the market could open a new trade
     start_flatten(turn, "operator", text)
+    if not may_send(turn.desk):
+        said = "nothing is sent on a book that may not be the broker's: use `volguard flatten`, it reads his"
+        turn.effects.append(
+            Alert(ts=turn.now, severity=Severity.CRITICAL, code="flatten_withheld", text=said)
+        )
     unwind_entries(turn, reason="operator")
     drive(turn, is_fresh=False)
 

@@ -23,6 +23,7 @@ class Word(StrEnum):
     """What can happen to the trading state."""
 
     RESTORED = "restored"
+    RESTARTED = "restarted"
     AGREED = "agreed"
     OPENED = "opened"
     DEGRADED = "degraded"
@@ -34,6 +35,10 @@ class Word(StrEnum):
 TRANSITIONS: Final[dict[tuple[TradingState, Word], TradingState]] = {
     (T.BOOTING, Word.RESTORED): T.RECONCILING,
     (T.BOOTING, Word.HALTED): T.HALTED,
+    (T.RECONCILING, Word.RESTARTED): T.RECONCILING,
+    (T.READY, Word.RESTARTED): T.RECONCILING,
+    (T.ACTIVE, Word.RESTARTED): T.RECONCILING,
+    (T.REDUCING, Word.RESTARTED): T.RECONCILING,
     (T.RECONCILING, Word.AGREED): T.READY,
     (T.RECONCILING, Word.HALTED): T.HALTED,
     (T.READY, Word.OPENED): T.ACTIVE,
@@ -125,16 +130,17 @@ def page_again(turn: Turn) -> None:
     desk = turn.desk
     if not desk.emergency:
         return
-    held = ", ".join(f"{p.quantity:+d} {p.contract.symbol}" for p in desk.book.positions)
-    if held:
-        emergency(turn, desk.emergency, f"{desk.emergency}: still held {held}")
+    held = [f"{p.quantity:+d} {p.contract.symbol}" for p in desk.book.positions]
+    alive = [f"order {o.request.tag} may fill" for o in desk.book.live_orders]
+    if held or alive:
+        emergency(turn, desk.emergency, f"{desk.emergency}: still {', '.join([*held, *alive])}")
 
 
 def start_flatten(turn: Turn, reason: str, text: str) -> None:
     """Decide to close everything; baskets follow in the same step."""
     if turn.desk.flatten_reason:
         return
-    turn.desk = replace(turn.desk, flatten_reason=reason)
+    turn.desk = replace(turn.desk, flatten_reason=reason, flatten_moved_at=turn.now)
     decide(turn, Decision(ts=turn.now, action=Action.FLATTEN, reason=reason, text=text))
 
 

@@ -11,7 +11,7 @@ from volguard.engine.supervisor import degrade
 from volguard.execution.lifecycle import told
 from volguard.model.errors import InvariantBroken
 from volguard.model.event import Alert, Cancel, OrderAbsent, OrderUpdated, Query, Severity
-from volguard.model.order import Order, OrderState
+from volguard.model.order import CANCELLABLE_STATES, Order, OrderState
 
 CAUSE: Final = "order_unknown"
 ABSENT_READS_MIN: Final = 2  # a book that was read once may be older than the order
@@ -56,12 +56,34 @@ def on_absent(turn: Turn, event: OrderAbsent) -> None:
 
 
 def take_back(turn: Turn, before: Order) -> None:
-    """An order that was counted as absent lives after all: off the exchange with it, at once."""
+    """An order that was given up lives after all: off the exchange with it, at once.
+
+    It was counted as absent, or refused, and whatever needed it has been undone since.
+    """
     tag = before.request.tag
     after = turn.desk.book.order(tag)
-    if before.state is not OrderState.DENIED or after is None or not after.state.may_fill:
+    was_absent = before.state is OrderState.DENIED
+    was_refused = before.state is OrderState.UNKNOWN and tag not in _worked_tags(turn.desk)
+    if after is None or after.state not in CANCELLABLE_STATES or not (was_absent or was_refused):
         return
-    text = f"order {tag}: counted as absent, and in the broker's book after all; taken off"
+    text = f"order {tag}: given up, and in the broker's book after all; taken off"
     turn.effects.append(Alert(ts=turn.now, severity=Severity.CRITICAL, code="order_appeared", text=text))
     put_order(turn, replace(after, cancel_requested_at=turn.now), reason="order_appeared")
     turn.effects.append(Cancel(tag=tag, ts=turn.now, reason="order_appeared"))
+
+
+def ask_off_again(turn: Turn) -> None:
+    """An order that no basket works and that is to leave is cancelled again: the request may be lost."""
+    delay_s = turn.settings.execution.absence_delay_s
+    worked = _worked_tags(turn.desk)
+    for order in turn.desk.book.live_orders:
+        tag, asked = order.request.tag, order.cancel_requested_at
+        if tag in worked or asked is None or order.state not in CANCELLABLE_STATES:
+            continue
+        if (turn.now - asked).total_seconds() >= delay_s:
+            put_order(turn, replace(order, cancel_requested_at=turn.now), reason="cancel_again")
+            turn.effects.append(Cancel(tag=tag, ts=turn.now, reason="cancel_again"))
+
+
+def _worked_tags(desk: Desk) -> set[str]:
+    return {line.tag for basket in desk.baskets for wave in basket.waves for line in wave}

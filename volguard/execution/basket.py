@@ -195,7 +195,8 @@ def advance(
     lines = basket.waves[basket.wave]
     if all(_filled(by_tag.get(line.tag)) >= line.quantity for line in lines):
         return (Completed(),) if basket.wave == len(basket.waves) - 1 else (NextWave(),)
-    if any(_is_dead(by_tag.get(line.tag), line) for line in lines):
+    has_dead = any(_is_dead(by_tag.get(line.tag), line) for line in lines)
+    if has_dead and not _goes_on(basket, by_tag, now, settings):
         return (TimedOut(),)
     if not is_fresh:
         return ()
@@ -247,6 +248,15 @@ def _work(
             rung = min(order.rung + 1, last) if is_capped else order.rung + 1
             wants.append(WantReprice(order=order, rung=rung))
     return tuple(wants)
+
+
+# One leg of an exit that is refused must not take those off that work: they get the wave's time to fill.
+def _goes_on(basket: Basket, by_tag: dict[str, Order], now: datetime, settings: ExecutionSettings) -> bool:
+    started = basket.wave_started_at
+    if basket.purpose is Purpose.OPEN or started is None:
+        return False
+    is_alive = any(order.may_fill for order in by_tag.values())
+    return is_alive and (now - started).total_seconds() < settings.basket_timeout_s
 
 
 def _unwind(

@@ -13,7 +13,8 @@ S = OrderState
 
 # (state, what the broker reports) -> state. An execution moves an order through `booked`; the broker's own
 # PARTIAL and FILLED only say that one is on its way. No row leads out of UNKNOWN but what the broker says,
-# and none leads to UNKNOWN from where the broker has spoken.
+# and from where it has spoken only words that contradict each other lead back there: a no, and then signs of
+# life. Which of both is true its book decides.
 TRANSITIONS: Final[dict[tuple[OrderState, OrderState], OrderState]] = {
     (S.SENT, S.UNKNOWN): S.UNKNOWN,
     (S.SENT, S.OPEN): S.OPEN,
@@ -50,8 +51,12 @@ TRANSITIONS: Final[dict[tuple[OrderState, OrderState], OrderState]] = {
     (S.CANCELLED, S.PARTIAL): S.CANCELLED,
     (S.CANCELLED, S.FILLED): S.CANCELLED,  # filled before the cancel after all: the executions will tell
     (S.CANCELLED, S.CANCELLED): S.CANCELLED,  # a doubled update
+    (S.CANCELLED, S.REJECTED): S.CANCELLED,  # two ends: over it is
     (S.REJECTED, S.UNKNOWN): S.REJECTED,
-    (S.REJECTED, S.OPEN): S.REJECTED,  # reordered: an older word
+    (S.REJECTED, S.OPEN): S.UNKNOWN,  # the reply said no, and it lives: or this is an older word
+    (S.REJECTED, S.PARTIAL): S.UNKNOWN,
+    (S.REJECTED, S.FILLED): S.UNKNOWN,
+    (S.REJECTED, S.CANCELLED): S.CANCELLED,  # it lived and is gone: two ends, over it is
     (S.REJECTED, S.REJECTED): S.REJECTED,
     (S.DENIED, S.DENIED): S.DENIED,
     (S.DENIED, S.OPEN): S.OPEN,  # it appeared after all, late: it lives, and must be dealt with
@@ -59,6 +64,18 @@ TRANSITIONS: Final[dict[tuple[OrderState, OrderState], OrderState]] = {
     (S.DENIED, S.FILLED): S.OPEN,
     (S.DENIED, S.CANCELLED): S.CANCELLED,
     (S.DENIED, S.REJECTED): S.REJECTED,
+}
+
+# Where an execution of a part leads; one of the whole makes any of them FILLED. What ended has ended, but a
+# fill proves that an order lives which was counted as absent.
+AFTER_PART: Final[dict[OrderState, OrderState]] = {
+    S.SENT: S.PARTIAL,
+    S.UNKNOWN: S.PARTIAL,
+    S.OPEN: S.PARTIAL,
+    S.PARTIAL: S.PARTIAL,
+    S.DENIED: S.PARTIAL,
+    S.CANCELLED: S.CANCELLED,
+    S.REJECTED: S.REJECTED,
 }
 
 
@@ -74,6 +91,9 @@ def told(order: Order, update: OrderUpdated) -> Order:
         raise InvariantBroken(
             f"order {order.request.tag}: the broker says {update.filled_quantity} of {asked} are filled"
         )
+    if target is S.UNKNOWN and order.state is not S.UNKNOWN:
+        # Sought from here on: older readings of the broker's book say nothing.
+        order = replace(order, sought_at=None, absent_since=None, absent_reads=0)
     return replace(
         order,
         state=target,
@@ -86,14 +106,11 @@ def told(order: Order, update: OrderUpdated) -> Order:
 def booked(order: Order, quantity: int) -> Order:
     """The order after one more execution; a late fill after a cancel is booked like any other.
 
-    Raises InvariantBroken when more would be filled than was asked for.
+    Raises InvariantBroken when more would be filled than was asked for, or what never was sent.
     """
     filled = order.filled_quantity + quantity
     asked = order.request.quantity
-    if quantity <= 0 or filled > asked:
+    after = AFTER_PART.get(order.state)
+    if quantity <= 0 or filled > asked or after is None:
         raise InvariantBroken(f"order {order.request.tag}: filled {filled} of {asked} after {quantity} more")
-    if filled == asked:
-        return replace(order, state=S.FILLED, filled_quantity=filled)
-    # A fill proves that an order lives which was counted as absent.
-    still = order.state if order.state.is_final and order.state is not S.DENIED else S.PARTIAL
-    return replace(order, state=still, filled_quantity=filled)
+    return replace(order, state=S.FILLED if filled == asked else after, filled_quantity=filled)

@@ -15,7 +15,8 @@ class ExecutionSettings:
     patience_high_s: float
     basket_timeout_s: float
     partial_fill_timeout_s: float  # how long a short may stand without its long
-    absence_delay_s: float  # between readings of the broker's book for an order that nobody knows of
+    absence_delay_s: float  # between readings of the broker's book for what nobody knows or agrees on
+    reconcile_every_s: float  # between readings of the broker's book while both agree
     entry_slippage_share: float
     entry_slippage_ticks: int
     exit_slippage_share: float
@@ -29,3 +30,23 @@ class ExecutionSettings:
             value = getattr(self, name)
             if not 0 < value < math.inf:
                 raise ValueError(f"{name} was {value}, must be above 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlattenSettings:
+    """How the operator's flatten paces itself, in seconds of the broker's clock.
+
+    What no order of ours could close within `order_budget_s` is left to the broker's own exit-all.
+    """
+
+    deadline_s: float
+    order_budget_s: float
+    poll_s: float  # between two readings of the broker's books
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise ValueError(f"{name} was {value}, must be above 0")
+        if self.order_budget_s >= self.deadline_s:
+            raise ValueError(f"order_budget_s was {self.order_budget_s}, must be below {self.deadline_s}")

@@ -28,6 +28,7 @@ class StructureKind(StrEnum):
     IRON_CONDOR = "IRON_CONDOR"
     BULL_PUT_SPREAD = "BULL_PUT_SPREAD"
     BEAR_CALL_SPREAD = "BEAR_CALL_SPREAD"
+    ADOPTED = "ADOPTED"  # traded by somebody else, managed by us
 
 
 class TradeState(StrEnum):

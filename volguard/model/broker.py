@@ -77,6 +77,24 @@ class BrokerPosition:
     sell_value_inr: Decimal
     last_price: Decimal | None
 
+    @property
+    def entry_price(self) -> Decimal | None:
+        """What a unit cost or brought, all of today's and carried trades counted; None: nothing sensible."""
+        if not self.quantity:
+            return None
+        price = (self.buy_value_inr - self.sell_value_inr) / self.quantity
+        return price if price > 0 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerView:
+    """What the broker said at one time; None: it could not be read, for the reason in `unread`."""
+
+    orders: tuple[BrokerOrder, ...] | None
+    trades: tuple[BrokerTrade, ...] | None
+    positions: tuple[BrokerPosition, ...] | None
+    unread: str = ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Funds:
@@ -84,6 +102,24 @@ class Funds:
 
     available_inr: Decimal
     used_inr: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashOfDay:
+    """The cash of the account, pledges aside, and what moved it besides trades; None: it was not told."""
+
+    available_inr: Decimal
+    used_inr: Decimal  # in margin
+    opening_inr: Decimal | None
+    added_inr: Decimal | None
+    withdrawn_inr: Decimal | None
+
+    @property
+    def change_inr(self) -> Decimal | None:
+        """Rupees that the day's trades brought or took; None where a part of the sum is not known."""
+        if self.opening_inr is None or self.added_inr is None or self.withdrawn_inr is None:
+            return None
+        return self.available_inr + self.used_inr - self.opening_inr - self.added_inr + self.withdrawn_inr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

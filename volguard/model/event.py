@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from volguard.model.book import Fill
+from volguard.model.broker import BrokerView
 from volguard.model.decision import Approved, Decision, FigureValue, Phase, SafetyLevel, TradingState
-from volguard.model.instrument import Underlying
+from volguard.model.instrument import OptionContract, Side, Underlying
 from volguard.model.market import ChainSnapshot, DailyBar, SourceInfo, VarianceForecasts
 from volguard.model.order import OrderState
+
+PAPER: Final = "paper"
 
 # --- events -----------------------------------------------------------------------------------------
 
@@ -36,6 +39,7 @@ class SessionStarted:
     settings: Mapping[str, Any]
     settings_origins: Mapping[str, str]
     settings_hash: str
+    broker: str = PAPER  # who takes the orders; the book is held against the broker's unless it is our own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +135,36 @@ class OrderAbsent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerBookRead:
+    """The broker's books were read, or could not be: orders, executions and positions as it has them."""
+
+    ts: datetime
+    view: BrokerView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideFill:
+    """One execution of the account by an order that this book did not send."""
+
+    ts: datetime
+    fill_id: str
+    contract: OptionContract
+    side: Side
+    quantity: int
+    price: Decimal
+    is_first_of_order: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedElsewhere:
+    """What another command closed while this session was away, by its record (`source`, a file's name)."""
+
+    ts: datetime
+    source: str
+    fills: tuple[OutsideFill, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimePassed:
     """A live source is silent and something waits for time to pass."""
 
@@ -140,8 +174,9 @@ class TimePassed:
 class OperatorCommand(StrEnum):
     """What the operator may say to a running session."""
 
-    FLATTEN = "FLATTEN"
-    STOP = "STOP"
+    FLATTEN = "FLATTEN"  # close everything
+    YIELD = "YIELD"  # take all orders off and leave: somebody else closes what is held
+    ADOPT = "ADOPT"  # take what the broker holds and our book does not under management
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +214,8 @@ Event = (
     | OrderUpdated
     | OrderFilled
     | OrderAbsent
+    | BrokerBookRead
+    | ClosedElsewhere
     | TimePassed
     | OperatorSpoke
     | KillSwitchSeen
@@ -219,6 +256,13 @@ class Query:
     ts: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadBook:
+    """Read the broker's orders, executions and positions, to be held against our book."""
+
+    ts: datetime
+
+
 class Severity(StrEnum):
     """How loud an alert is."""
 
@@ -237,7 +281,7 @@ class Alert:
     text: str
 
 
-Effect = Place | Modify | Cancel | Query | Alert
+Effect = Place | Modify | Cancel | Query | ReadBook | Alert
 
 # --- records ----------------------------------------------------------------------------------------
 

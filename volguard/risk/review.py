@@ -7,6 +7,7 @@ from volguard.model.decision import Approved, Breach, Refused
 from volguard.model.order import Purpose
 from volguard.risk.checks import RISK_ADDING, RISK_REDUCING
 from volguard.risk.facts import OrderFacts, ReviewInputs
+from volguard.risk.flatten_checks import FLATTEN_CHECKS, FlattenInputs
 from volguard.risk.limits import Limits
 
 
@@ -32,6 +33,24 @@ def screen(inputs: ReviewInputs, limits: Limits) -> tuple[Breach, ...]:
     """All breaches of a trade that has no orders yet: what a proposal would be refused for."""
     caps = limits.caps_in(inputs.phase)
     return tuple(breach for check in RISK_ADDING for breach in check(inputs, caps))
+
+
+def review_flatten(inputs: FlattenInputs) -> Approved | Refused:
+    """Approve one order of the operator's flatten, or refuse it with every reason.
+
+    No limit of the strategy is asked: what counts is that the broker's own books prove it to reduce.
+    """
+    breaches = tuple(breach for check in FLATTEN_CHECKS for breach in check(inputs))
+    if breaches:
+        return Refused(breaches=breaches)
+    return Approved(
+        request=inputs.request,
+        worst_price=inputs.request.limit_price,
+        quote_digest=quote_digest([inputs.quote]),
+        review_sequence=inputs.review_sequence,
+        approved_at=inputs.now,
+        valid_until=inputs.valid_until,
+    )
 
 
 def _approve(inputs: ReviewInputs, facts: OrderFacts) -> Approved:

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from volguard.model.decision import Approved
-from volguard.model.event import OrderAbsent, OrderFilled, OrderUpdated
+from volguard.model.event import BrokerBookRead, OrderAbsent, OrderFilled, OrderUpdated
 from volguard.model.market import ChainSnapshot
 from volguard.model.order import OrderState
 from volguard.simulator.exchange import Exchange
 from volguard.simulator.exchange_book import OrderChanged
 from volguard.simulator.exchange_orders import Change, SimTrade, Ticket, Word
+from volguard.simulator.exchange_view import book_view
 
 # Words that tell the engine something; executions come as fills, the rest is on its way.
 STATES: Final = {
@@ -37,7 +38,7 @@ class SimulatedBroker:
         self._delay = timedelta(seconds=delay_s)
         self._order_ids: dict[str, str] = {}
         self._used: set[tuple[str, int]] = set()
-        self._words: list[tuple[datetime, int, OrderUpdated | OrderAbsent]] = []
+        self._words: list[tuple[datetime, int, OrderUpdated | OrderAbsent | BrokerBookRead]] = []
         self._fills: list[OrderFilled] = []
         self._count = 0
 
@@ -80,7 +81,12 @@ class SimulatedBroker:
         state = FOUND.get(order.word, OrderState.OPEN)  # on its way, or changing: it lives
         self._tell(at, tag, state, order.filled_quantity, order_id, order.message)
 
-    def due(self, until: datetime) -> Iterator[OrderUpdated | OrderAbsent]:
+    def read_book(self, ts: datetime) -> None:
+        """Read the whole book; after the delay it is told as it stood."""
+        at = ts + self._delay
+        self._push(at, BrokerBookRead(ts=at, view=book_view(self.exchange)))
+
+    def due(self, until: datetime) -> Iterator[OrderUpdated | OrderAbsent | BrokerBookRead]:
         """Answers up to a moment, oldest first."""
         self.exchange.step(until)
         self._hear()
@@ -94,7 +100,7 @@ class SimulatedBroker:
         fills, self._fills = self._fills, []
         yield from fills
 
-    def close(self, ts: datetime) -> Iterator[OrderUpdated | OrderAbsent]:
+    def close(self, ts: datetime) -> Iterator[OrderUpdated | OrderAbsent | BrokerBookRead]:
         """Ends of all orders at the session's close."""
         self.exchange.close(ts)
         yield from self.due(ts)
@@ -127,7 +133,7 @@ class SimulatedBroker:
         )
         self._push(at, update)
 
-    def _push(self, at: datetime, word: OrderUpdated | OrderAbsent) -> None:
+    def _push(self, at: datetime, word: OrderUpdated | OrderAbsent | BrokerBookRead) -> None:
         self._count += 1
         heapq.heappush(self._words, (at, self._count, word))
 

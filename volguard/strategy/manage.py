@@ -81,7 +81,9 @@ def _loss(inputs: ExitInputs) -> ExitSignal | None:
     if credit <= 0.0:
         credit = trade.credit_per_unit * trade.units
     by_max_loss = policy.loss_share_of_max_loss * float(trade.max_loss_inr)
-    limit = figure(min(policy.loss_credits_max * credit, by_max_loss))
+    # What was paid for has no credit to go by.
+    by_credit = policy.loss_credits_max * credit if credit > 0.0 else by_max_loss
+    limit = figure(min(by_credit, by_max_loss))
     loss = figure(-float(trade_pnl_inr(trade, mark)))
     if loss < limit:
         return None

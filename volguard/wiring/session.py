@@ -12,7 +12,7 @@ from typing import Final
 
 from volguard import __version__
 from volguard.adapters.clock import SystemClock
-from volguard.adapters.control import ControlServer
+from volguard.adapters.control import ControlServer, Words
 from volguard.adapters.frames import Frames
 from volguard.adapters.interrupt import StopRequest
 from volguard.adapters.journal_files import next_session_path, session_paths
@@ -29,16 +29,18 @@ from volguard.engine.state import State, Step
 from volguard.engine.step import Engine
 from volguard.model.decision import Phase
 from volguard.model.errors import RiskRefused, UsageError
-from volguard.model.event import Event, HistoryLoaded, SessionResumed, SessionStarted
+from volguard.model.event import PAPER, Event, HistoryLoaded, SessionResumed, SessionStarted
 from volguard.model.instrument import OptionContract
 from volguard.model.market import SourceInfo
 from volguard.nse.rules import Rules
 from volguard.ports import MarketData, Screen
-from volguard.runner import Outcome, Pace, Runner, Watch
+from volguard.runner import Exchange, Outcome, Pace, Runner, Watch
 from volguard.volatility.forecast import MONTH_SESSIONS, ForecastReach, make_forecasts
+from volguard.wiring.live import closed_elsewhere, day_journal_path
 from volguard.wiring.sources import Source, SourceRequest, open_source, opening_time, rules_of
 
 VIX_NAME: Final = "INDIA_VIX"
+UPSTOX: Final = "upstox"
 HISTORY_SESSIONS_MAX: Final = 600  # more than any window of the engine looks back
 
 
@@ -141,18 +143,23 @@ def open_session(
     rules = rules_of(settings)
     held = HeldContracts()
     with ExitStack() as opened:
-        source = _open_market(request.source, settings, root, rules, held, around)
+        source = _open_market(request, settings, root, rules, held, around)
         opened.callback(source.close)
         started = _started(request.phase, loaded, source, rules)
-        path = _journal_path(root.resolve("journal"), started, request.new_session, around.note)
+        path = _path_of(request, settings, root, started, around.note)
         engine = Engine(settings.engine, rules)
         journal = SqliteJournal.open(path, create=True)
         opened.callback(journal.close)
         state = recover_state(journal, engine) if journal.head[0] else State()
         check_time(path, state, source.began_at)
         held.note(state)
-        control = ControlServer(path, on_token=source.on_token)
-        control.start()
+        exchange, words = _exchange_of(settings, source, rules, state), Words(is_paper=source.broker is None)
+        control = ControlServer(path, on_token=source.on_token, on_word=words.take)
+        if not control.start() and source.broker is not None:
+            raise UsageError(
+                f"no socket can be made beside {path}: this session could not be told to step aside",
+                hint="a root with a shorter path, --root or VOLGUARD_ROOT",
+            )
         opened.callback(control.close)
         # Steps and frames take this machine's time, at whatever speed a look-alike runs.
         clock = SystemClock(around.stop.event)
@@ -165,19 +172,26 @@ def open_session(
                 engine=engine,
                 journal=journal,
                 source=source.market,
-                exchange=_paper(settings, source.market, rules, state),
+                exchange=exchange,
                 clock=clock,
-                watch=Watch(stop_requested=around.stop.is_set, kill_switch_present=kill_switch.is_present),
+                watch=Watch(
+                    stop_requested=around.stop.is_set,
+                    kill_switch_present=kill_switch.is_present,
+                    words=words.drain,
+                ),
                 pace=Pace(speed=request.speed),
                 checkpoint_s=settings.journal.checkpoint_s,
                 gap_cadences=settings.quotes.gap_cadences,
                 show=_shown(frames, held),
             ),
-            opening=_opening(
-                state,
-                replace(started, session_id=path.stem),
-                journal,
-                lambda: _history(settings, source, started.ts, around.note),
+            opening=(
+                *_opening(
+                    state,
+                    replace(started, session_id=path.stem),
+                    journal,
+                    lambda: _history(settings, source, started.ts, around.note),
+                ),
+                *closed_elsewhere(path, state),
             ),
             state=state,
             frames=frames,
@@ -186,23 +200,44 @@ def open_session(
         )
 
 
+def _path_of(
+    request: SessionRequest,
+    settings: Settings,
+    root: Root,
+    started: SessionStarted,
+    note: Callable[[str], None],
+) -> Path:
+    if started.broker == PAPER:
+        return _journal_path(root.resolve("journal"), started, request.new_session, note)
+    return day_journal_path(root, settings, started, note)
+
+
+def _exchange_of(settings: Settings, source: Source, rules: Rules, state: State) -> Exchange:
+    if source.broker is None:
+        return _paper(settings, source.market, rules, state)
+    if state.desk is not None:
+        source.broker.restore(state.desk.book.orders, state.desk.fill_ids)
+    return source.broker
+
+
 def _open_market(
-    request: SourceRequest,
+    request: SessionRequest,
     settings: Settings,
     root: Root,
     rules: Rules,
     held: HeldContracts,
     around: Surroundings,
 ) -> Source:
-    if not request.is_live:
-        return open_source(request, settings, root, rules)
+    if not request.source.is_live:
+        return open_source(request.source, settings, root, rules)
     from volguard.wiring.upstox import open_live
 
     return open_live(
         settings,
         root,
         rules,
-        history=request.history,
+        history=request.source.history,
+        takes_orders=request.phase is not Phase.SHADOW,
         held=held.contracts,
         stopping=around.stop.event,
         note=around.note,
@@ -241,6 +276,7 @@ def _started(phase: Phase, loaded: Loaded[Settings], source: Source, rules: Rule
         settings=loaded.values,
         settings_origins=loaded.origins,
         settings_hash=loaded.digest,
+        broker=PAPER if source.broker is None else UPSTOX,
     )
 
 

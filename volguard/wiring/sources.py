@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from volguard.adapters.history import FileHistory
 from volguard.adapters.replay import ReplayMarket
@@ -15,8 +15,10 @@ from volguard.config.roots import Root
 from volguard.config.settings import Settings
 from volguard.model.errors import DataError, UsageError
 from volguard.model.instrument import Underlying
+from volguard.model.order import Order
 from volguard.nse.rules import Rules, make_rules
 from volguard.ports import Clock, History, MarketData
+from volguard.runner import Exchange
 
 DATA: Final = "data"
 
@@ -38,6 +40,14 @@ def _nothing() -> None:
     pass
 
 
+class LiveBroker(Exchange, Protocol):
+    """A broker outside this process, which knows more of its orders than a journal does."""
+
+    def restore(self, orders: Sequence[Order], fill_ids: Collection[str]) -> None:
+        """Stand as the book of before a restart says."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A market with its history (None: there is none) and seed (None: nothing is random).
@@ -51,6 +61,7 @@ class Source:
     clock: Clock | None = None
     began_at: datetime | None = None
     on_token: Callable[[bytes], str] | None = None
+    broker: LiveBroker | None = None  # None: fills are made on paper
     close: Callable[[], None] = _nothing
 
 

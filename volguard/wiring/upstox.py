@@ -10,12 +10,15 @@ from pathlib import Path
 from threading import Event
 from typing import Final
 
+from volguard.adapters.upstox.broker import UpstoxBroker
 from volguard.adapters.upstox.client import UpstoxClient
 from volguard.adapters.upstox.errands import ThreadErrands
 from volguard.adapters.upstox.instrument_files import todays_master
+from volguard.adapters.upstox.instruments import InstrumentMaster
 from volguard.adapters.upstox.kept_socket import KeptSocket, SocketPlan, opener_of
 from volguard.adapters.upstox.market import Edge, UpstoxMarket
 from volguard.adapters.upstox.market_reads import MarketReads
+from volguard.adapters.upstox.portfolio_stream import PortfolioStream, StreamEdge
 from volguard.adapters.upstox.quote_board import QuoteReport
 from volguard.adapters.upstox.quote_reports import reports_of
 from volguard.adapters.upstox.reconnect import ReconnectRules
@@ -86,6 +89,7 @@ def open_live(
     held: Callable[[], Iterable[OptionContract]],
     stopping: Event,
     note: Callable[[str], None],
+    takes_orders: bool = False,
 ) -> Source:
     """Today's live market.
 
@@ -118,15 +122,52 @@ def open_live(
             held=held,
         )
         opened.callback(market.close)
+        broker = _broker(link, master, opened, note) if takes_orders else None
         return Source(
             market=market,
             history=history_of(history, settings, root),
             seed=None,
             clock=link.clock,
             began_at=began_at,
+            broker=broker,
             on_token=token_taker(link.holder, account=link.account, settings=link.settings),
             close=opened.pop_all().close,
         )
+
+
+def _broker(
+    link: UpstoxLink, master: InstrumentMaster, opened: ExitStack, note: Callable[[str], None]
+) -> UpstoxBroker:
+    errands = ThreadErrands("order books")
+    opened.callback(errands.close)
+    streams: list[PortfolioStream] = []
+    broker = UpstoxBroker(
+        link.client,
+        master,
+        link.clock,
+        errands=errands,
+        has_stream=lambda: bool(streams) and streams[0].is_open,
+    )
+    edge = StreamEdge(
+        authorise=link.reads.portfolio_address,
+        on_message=broker.hear,
+        on_gap=broker.gap,
+        on_lost=lambda news: note(f"portfolio stream: {news.text}; the order book is read instead"),
+        token_generation=lambda: link.holder.generation,
+    )
+    stream = PortfolioStream(edge, _connector(link))
+    streams.append(stream)
+    opened.callback(stream.close)
+    stream.start()
+    return broker
+
+
+def _connector(link: UpstoxLink) -> Callable[[SocketPlan], KeptSocket]:
+    def connect(plan: SocketPlan) -> KeptSocket:
+        rules = ReconnectRules.of(link.settings)
+        return KeptSocket(plan, rules, link.clock, opener_of(link.settings))
+
+    return connect
 
 
 def _session_of_today(rules: Rules, day: date, link: UpstoxLink) -> Session:
@@ -144,15 +185,11 @@ def _edge(link: UpstoxLink, note: Callable[[str], None]) -> Edge:
     def fetch(keys: Sequence[InstrumentKey]) -> Iterable[QuoteReport]:
         return reports_of(link.reads.quotes(keys).values())
 
-    def connect(plan: SocketPlan) -> KeptSocket:
-        rules = ReconnectRules.of(link.settings)
-        return KeptSocket(plan, rules, link.clock, opener_of(link.settings))
-
     return Edge(
         clock=link.clock,
         fetch=fetch,
         authorise=link.reads.feed_address,
-        connect=connect,
+        connect=_connector(link),
         errands=lambda: ThreadErrands("quotes by REST"),
         token_generation=lambda: link.holder.generation,
         note=note,

@@ -97,6 +97,10 @@ class OverLookAlike:
         self.reach(ts)
         self.broker.query(tag, ts)
 
+    def read_book(self, ts: datetime) -> None:
+        self.reach(ts)
+        self.broker.read_book(ts)
+
     def due(self, until: datetime) -> Iterator[Answer]:
         self.reach(until)
         yield from self.broker.due(until)

@@ -163,6 +163,26 @@ def test_funds_are_cash_and_pledge_together() -> None:
     assert (funds.available_inr, funds.used_inr) == (Decimal("512000.25"), Decimal("87987.75"))
 
 
+def test_the_days_cash_leaves_pledges_out() -> None:
+    """Free and in margin, what it opened with, what was paid in and out: twelve and a half rupees went."""
+    cash = asked(lambda _: good(msgspec.json.decode(FUNDS_V3)), lambda reads: reads.cash_of_day())
+    assert (cash.available_inr, cash.used_inr) == (Decimal("412000.25"), Decimal("87987.25"))
+    assert (cash.opening_inr, cash.added_inr, cash.withdrawn_inr) == (Decimal(500_000), 0, 0)
+    assert cash.change_inr == Decimal("-12.50")
+
+
+@pytest.mark.parametrize("told", [None, "500000", True, {"total": 1}])
+@pytest.mark.parametrize("name", ["opening_balance", "added_today", "withdrawn_today"])
+def test_a_figure_of_cash_that_is_no_number_was_not_told(name: str, told: object) -> None:
+    """The change of the day is not known then, and never made up."""
+    data = msgspec.json.decode(FUNDS_V3)
+    data["available_to_trade"]["cash_available_to_trade"]["cash"][name] = told
+    cash = asked(lambda _: good(data), lambda reads: reads.cash_of_day())
+    assert cash.change_inr is None
+    del data["available_to_trade"]["cash_available_to_trade"]["cash"]
+    assert asked(lambda _: good(data), lambda reads: reads.cash_of_day()).opening_inr is None
+
+
 def test_at_night_funds_are_to_be_asked_for_later() -> None:
     """From 00:00 to 05:30 the broker says 423: nothing is wrong, and the hint says when."""
     with pytest.raises(ApiFailure, match="UDAPI100072") as caught:

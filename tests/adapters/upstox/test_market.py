@@ -500,5 +500,5 @@ def test_threads_and_a_real_socket_do_the_same_and_end_within_a_second() -> None
         market.close()
         assert time.monotonic() - began < 1.0
     assert all(a.ts < b.ts for a, b in pairwise(found)) and not np.isnan(found[-1].bid).any()
-    assert market.figures["coalesced"] > 0 and market.figures["bad_frames"] == 0
+    assert market.figures["updates"] > 0 and market.figures["bad_frames"] == 0
     wait_for(lambda: set(threading.enumerate()) <= before)

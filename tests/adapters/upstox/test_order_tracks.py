@@ -236,6 +236,29 @@ def test_an_order_that_lives_after_a_refusal_is_told_and_taken_off() -> None:
     assert track is not None and track.wants_cancel and track.live_ids == (NUMBER,)
 
 
+@pytest.mark.parametrize("filled", [0, 65])
+def test_the_order_machine_takes_every_word_of_an_order_that_lives_after_a_refusal(filled: int) -> None:
+    """In doubt from the first sign of life, then what the book says when it is asked, to the very end."""
+    tracks, state, seen = begun(), order(OrderState.SENT, quantity=QUANTITY), []
+    track = tracks.get("VG-1")
+    assert track is not None
+    tracks.rejected("VG-1", "HTTP 400", TS)
+    tracks.saw(image("open", filled), TS)
+    for event in tracks.drain(TS):
+        state = folded(state, event)
+        seen.append(state.state)
+    assert seen == [OrderState.REJECTED, OrderState.UNKNOWN]
+    tracks.stands("VG-1", TS)  # the answer to the question that follows
+    (word,) = tracks.drain(TS)
+    state = folded(state, word)
+    assert state.state is OrderState.OPEN
+    tracks.saw(image("cancelled", filled), TS)
+    tracks.traded(track, TRADES[: 1 if filled else 0], TS)
+    for event in tracks.drain(TS):
+        state = folded(state, event)
+    assert (state.state, state.filled_quantity) == (OrderState.CANCELLED, filled) and track.is_over
+
+
 def test_a_refused_order_that_is_listed_as_rejected_says_nothing_more() -> None:
     """The book of the broker lists what it refused: that is no news."""
     tracks = begun()

@@ -19,6 +19,7 @@ from volguard.adapters.upstox.wire_account import (
     PositionRow,
     Profile,
     StaticIp,
+    cash_of,
     charges_of,
     charges_query,
     funds_of,
@@ -34,6 +35,7 @@ from volguard.model.broker import (
     BrokerOrder,
     BrokerPosition,
     BrokerTrade,
+    CashOfDay,
     ChargesAnswer,
     Funds,
     InstrumentKey,
@@ -103,6 +105,11 @@ class AccountReads:
         """Money for margin; from 00:00 to 05:30 IST the broker does not say (exit code 75)."""
         reply = self._client.call(endpoints.FUNDS)
         return funds_of(data_of(reply.content, FundsData, endpoints.FUNDS))
+
+    def cash_of_day(self) -> CashOfDay:
+        """Cash now, at the day's opening, and paid in and out; the same hours as `funds`."""
+        reply = self._client.call(endpoints.FUNDS)
+        return cash_of(data_of(reply.content, FundsData, endpoints.FUNDS))
 
     def margin(self, lines: Sequence[MarginLine]) -> MarginAnswer:
         """What the broker wants for these legs together.

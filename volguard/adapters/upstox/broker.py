@@ -13,6 +13,7 @@ from threading import Lock, RLock
 from typing import Final
 
 from volguard.adapters.upstox.account import AccountReads
+from volguard.adapters.upstox.book_reader import BookReader
 from volguard.adapters.upstox.client import UpstoxClient
 from volguard.adapters.upstox.errands import Errands
 from volguard.adapters.upstox.health import BrokerHealth
@@ -26,7 +27,7 @@ from volguard.adapters.upstox.wire_stream import StreamMessage
 from volguard.model.broker import InstrumentKey
 from volguard.model.decision import Approved
 from volguard.model.errors import DataError
-from volguard.model.event import OrderAbsent, OrderFilled, OrderUpdated
+from volguard.model.event import BrokerBookRead, OrderAbsent, OrderFilled, OrderUpdated
 from volguard.model.market import ChainSnapshot
 from volguard.model.order import Order, OrderState
 from volguard.ports import Clock
@@ -36,7 +37,7 @@ CLOSING_ROUNDS: Final = 5  # looks at the books after the last cancel
 CLOSING_WAIT_S: Final = 1.0  # between two of them
 NO_KEY: Final = InstrumentKey("")  # of an order that is over: nothing is looked for under it
 
-Answer = OrderUpdated | OrderFilled | OrderAbsent
+Answer = OrderUpdated | OrderFilled | OrderAbsent | BrokerBookRead
 
 
 class UpstoxBroker:
@@ -67,6 +68,7 @@ class UpstoxBroker:
         self._working = Lock()
         self.tracks = OrderTracks()
         self.reads = AccountReads(client, master.contract_of)
+        self._books = BookReader(self.reads)
         self._reader = OrderReader(
             self.reads,
             self.tracks,
@@ -115,6 +117,11 @@ class UpstoxBroker:
         """Look for a tag; `due` tells how the order stands, or that a whole reading lacks it."""
         del ts
         self._reader.seek(tag)
+
+    def read_book(self, ts: datetime) -> None:
+        """Read orders, executions and positions at the next turn; `due` tells them."""
+        del ts
+        self._books.ask()
 
     def multi_cancel(self, tag: str | None = None) -> Swept:
         """Have the broker cancel all open orders, or those of a tag. Raises ApiFailure."""
@@ -195,17 +202,20 @@ class UpstoxBroker:
     # --- inside -----------------------------------------------------------------------------------
 
     def _has_work(self, until: datetime) -> bool:
-        return self._reader.is_due(until) or bool(self._writer.cancels_due(until))
+        return self._books.is_due or self._reader.is_due(until) or bool(self._writer.cancels_due(until))
 
     def _work(self, until: datetime, *, forced: bool = False) -> None:
         with self._working:  # one at a time: a close waits for the errand that runs
             self._reader.read(until, forced=forced)
             for track in self._writer.cancels_due(until, forced=forced):
                 self._writer.cancel(track, until)
+            self._books.read()
 
     def _drain(self, until: datetime) -> tuple[Answer, ...]:
+        # The books last: what they show was mostly told as a word before.
         with self._lock:
-            return tuple(self.tracks.drain(until))
+            words = tuple(self.tracks.drain(until))
+        return (*words, *(BrokerBookRead(ts=until, view=view) for view in self._books.drain()))
 
     def _restore(self, order: Order, fill_ids: Collection[str]) -> None:
         request = order.request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ from volguard.adapters.upstox.wire_funds import FundsData
 from volguard.adapters.upstox.wire_values import Spare, Word, money_of, price_of, require_finite
 from volguard.model.broker import (
     BrokerPosition,
+    CashOfDay,
     ChargesAnswer,
     Funds,
     InstrumentKey,
@@ -254,6 +256,19 @@ def funds_of(data: FundsData) -> Funds:
     return Funds(available_inr=money_of(data.available_to_trade.total), used_inr=used)
 
 
+def cash_of(data: FundsData) -> CashOfDay:
+    """The day's cash; a figure that is no number was not told."""
+    part = data.available_to_trade.cash_available_to_trade
+    cash = part.cash
+    return CashOfDay(
+        available_inr=money_of(part.total),
+        used_inr=money_of(part.margin_used.total),
+        opening_inr=None if cash is None else _told(cash.opening_balance),
+        added_inr=None if cash is None else _told(cash.added_today),
+        withdrawn_inr=None if cash is None else _told(cash.withdrawn_today),
+    )
+
+
 def margin_body(lines: Sequence[MarginLine]) -> MarginBody:
     """The margin question for some legs. Raises InvariantBroken on no leg, a key twice, or quantity 0."""
     keys = [line.key for line in lines]
@@ -300,6 +315,12 @@ def kill_switch_body(segment: str, *, enable: bool) -> list[KillSwitchChange]:
     if segment not in SEGMENTS:
         raise InvariantBroken(f"kill switch of segment {segment!r}, known are {', '.join(sorted(SEGMENTS))}")
     return [KillSwitchChange(segment=segment, action="ENABLE" if enable else "DISABLE")]
+
+
+def _told(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return money_of(float(value))
 
 
 def _margin_line(line: MarginLine) -> MarginBodyLine:
