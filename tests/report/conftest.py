@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from volguard.execution.quality import SentOrder
 from volguard.model.book import Book, Bucket, Fill, Leg, StructureKind, Trade, TradeState
 from volguard.model.decision import Action, Breach, Decision, Phase, SafetyLevel, TradingState
 from volguard.model.event import Alert, FeedGap, MarketSeen, SessionStarted, Severity, StateChanged
@@ -110,6 +111,22 @@ def order_of(trade: Trade, one: Fill) -> Order:
 def book_of(*trades: Trade) -> Book:
     orders = tuple(order_of(trade, one) for trade in trades for one in trade.fills)
     return Book(trades=trades, orders=orders)
+
+
+def sent_of(book: Book) -> tuple[SentOrder, ...]:
+    """Each order as sent 1.5 s before its fill with the mid at 0.025 below the price, never re-priced."""
+    return tuple(
+        SentOrder(
+            request=order.request,
+            sent_at=order.sent_at - timedelta(seconds=1.5),
+            arrival_mid=order.limit_price - Decimal("0.025"),
+            state=order.state,
+            fills=tuple(one for trade in book.trades for one in trade.fills if one.tag == order.request.tag),
+            price_steps=0,
+            last_urgency=order.request.urgency,
+        )
+        for order in book.orders
+    )
 
 
 def wait(ts: datetime, reason: str = "no_forecast_edge", bucket: Bucket = Bucket.WEEKLY) -> Decision:
@@ -220,9 +237,11 @@ def day_inputs(**changes: Any) -> DayInputs:
         )
     )
     decisions += [refused(series[i].ts) for i in (60, 61, 62, 121)]
+    book = changes.get("book", book_of(condor()))
     base = DayInputs(
         session=session(),
-        book=book_of(condor()),
+        book=book,
+        sent=sent_of(book),
         marks=marks,
         seen=series,
         decisions=tuple(sorted(decisions, key=lambda one: one.ts)),

@@ -15,8 +15,8 @@ from volguard.report.day_json import document
 MakeDay = Callable[..., DayInputs]
 KEYS = [
     "schema", "session_id", "phase", "source", "trading_date", "snapshots", "decisions", "decisions_hash",
-    "refusals", "refusals_by_rule", "orders", "fills", "trades", "buckets", "open_positions",
-    "missing_marks",
+    "refusals", "refusals_by_rule", "orders", "fills", "execution", "trades", "buckets",
+    "open_positions", "missing_marks",
     "realised_pnl_inr", "unrealised_pnl_inr", "gross_pnl_inr", "charges_inr", "net_pnl_inr", "data_quality",
     "gaps", "step_ms", "journal", "halted_reason", "ended",
 ]  # fmt: skip
@@ -91,3 +91,24 @@ def test_each_bucket_that_traded_has_its_own_result(make_day: MakeDay) -> None:
     unmarked = written(make_day(marks={}))["buckets"][0]
     assert unmarked["gross_pnl_inr"] is unmarked["net_pnl_inr"] is None
     assert Decimal(row["capital_used_inr"]) > 0
+
+
+def test_orders_say_what_they_cost_against_the_mid(make_day: MakeDay) -> None:
+    """Each order beside its mid at arrival; the summary adds them up; one not known to be sent: null."""
+    doc = written(make_day())
+    bought, sold = doc["orders"][0], doc["orders"][1]
+    assert (bought["arrival_mid"], bought["average_price"]) == ("8.0750", "8.1000")
+    assert (bought["slippage_per_unit"], bought["slippage_inr"]) == ("0.0250", "1.88")
+    assert (sold["slippage_per_unit"], sold["slippage_inr"]) == ("-0.0250", "-1.88")
+    assert (bought["outcome"], bought["fill_s"], bought["price_steps"]) == ("FILLED", 1.5, 0)
+    (low,) = doc["execution"]["by_urgency"]
+    assert (low["urgency"], low["orders"], low["filled_share"], low["slippage_inr"]) == (
+        "LOW",
+        4,
+        1.0,
+        "0.00",
+    )
+    assert {key: low[key] for key in low if key != "urgency"} == doc["execution"]["all"]
+    unknown = written(make_day(sent=()))
+    assert unknown["orders"][0]["arrival_mid"] is unknown["orders"][0]["outcome"] is None
+    assert unknown["execution"]["all"]["slippage_inr"] is unknown["execution"]["all"]["filled_share"] is None

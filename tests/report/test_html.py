@@ -89,7 +89,7 @@ def test_an_empty_day_is_a_page_too(make_day: MakeDay) -> None:
     )  # fmt: skip
     for words in (
         "No trade was opened.", "Flat: nothing is held.", "No decision was made.", "No limit was hit.",
-        "No hole in the data.", "Not known at any time.", "hard stop: loss was 61200",
+        "No hole in the data.", "No order was sent.", "Not known at any time.", "hard stop: loss was 61200",
         "NOT ENDED",
     ):  # fmt: skip
         assert words in html
@@ -123,10 +123,23 @@ def test_texts_of_the_journal_are_escaped(make_day: MakeDay) -> None:
     assert "<script>" not in html and "&lt;script&gt;" in html and "a&lt;b&gt;&amp;c" in html
 
 
+def test_execution_quality_stands_per_urgency_and_per_order(make_day: MakeDay) -> None:
+    """A summary of each urgency, the orders folded away below; a mid that nobody quoted is n/a, not zero."""
+    (first, *others) = make_day().sent
+    html = page_of(make_day(sent=(replace(first, arrival_mid=None), *others)))
+    section = html.partition("<h2>Execution quality</h2>")[2].partition("<h2>")[0]
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", section)]
+    assert [row[0] for row in rows if len(row) == 11] == ["LOW", "all"]
+    assert next(row[1:3] for row in rows if row[:1] == ["LOW"]) == ["4", "100.0 %"]
+    assert [row[6:9] for row in rows if len(row) == 13][:2] == [
+        ["n/a", "8.10", "n/a"], ["21.325", "21.35", "\u22121.88"]
+    ]  # fmt: skip
+
+
 def test_changed_settings_stand_out(make_day: MakeDay) -> None:
     """What --set changed is shown with its value and origin; the rest is folded away."""
     html = page_of(make_day())
-    changed, folded = html.split("<details>")
+    changed, _, folded = html.rpartition("<details>")
     assert "strategy.require_vrp</td><td class=long>false</td><td>--set" in changed
     assert "strategy.cooldown_s" in folded and "strategy.cooldown_s" not in changed
     assert "250 ms after the order" in html

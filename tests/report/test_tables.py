@@ -57,7 +57,9 @@ def test_the_summary_tells_result_reasons_and_journal(make_day: Callable[..., Da
     text = " ".join(printed(session_summary(doc)).split())
     for words in (
         "HALTED hard stop: loss was 61200", "net P&L n/a INR", "no mark NIFTY 2025-09-02 24200 PE",
-        "trades 1, 1 open; 4 orders, 4 fills", "no_forecast_edge 43, outside_entry_window 12, risk_review 4",
+        "trades 1, 1 open; 4 orders, 4 fills",
+        "slippage 0.00 INR against the mids at arrival, filled in 1.5 s (median)",
+        "no_forecast_edge 43, outside_entry_window 12, risk_review 4",
         "quality 0.83 (lowest 0.35), 1 without data, 19 min", "journal/replay-2025-08-29-1.db, 1234 rows",
     ):  # fmt: skip
         assert words in text

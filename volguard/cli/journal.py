@@ -1,4 +1,4 @@
-"""`volguard journal`: show, verify, replay, export."""
+"""`volguard journal`: show, orders, verify, replay, export."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from typing import Annotated
 
 import typer
 
-from volguard.cli.options import JournalOption, JsonOption, RootOption, journal_of, print_json, say
+from volguard.cli.options import (
+    JournalOption,
+    JsonOption,
+    RootOption,
+    journal_of,
+    print_json,
+    print_table,
+    say,
+)
 from volguard.model.errors import UsageError
 
 DAMAGED = 9
@@ -55,6 +63,27 @@ def show(
         return
     for row in rows:
         sys.stdout.write(f"{row.seq:>7} {row.ts_ist:%H:%M:%S} {row.kind:<15} {row.body}\n")
+
+
+@app.command("orders")
+def orders(journal: JournalOption = None, as_json: JsonOption = False, root: RootOption = None) -> None:
+    """Execution quality: each order's mid when decided, fill, slippage, time; then a summary per urgency.
+
+    Slippage is signed rupees before charges: + was paid against us. A mid that nobody quoted is n/a.
+    Example: volguard journal orders --json
+    """
+    from volguard.adapters.journal_reader import JournalReader
+    from volguard.adapters.sent_orders import sent_orders
+    from volguard.report.quality_json import orders_document
+    from volguard.report.quality_tables import orders_table
+
+    path = journal_of(root, journal)
+    with JournalReader.open(path) as reader:
+        document = orders_document(path, sent_orders(reader))
+    if as_json:
+        print_json(document)
+    else:
+        print_table(orders_table(document))
 
 
 @app.command("verify")

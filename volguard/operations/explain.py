@@ -30,6 +30,7 @@ def explain(journal: Path, tag: str) -> dict[str, Any]:
     bucket, _, clock = tag.upper().partition("@")
     if bucket in {b.value for b in Bucket}:
         return _of_bucket(journal, rows, bucket, clock)
+    tag = _whole_tag(rows, tag)
     trade_id = _trade_of(rows, tag)
     if trade_id is None:
         hint = "give an order's tag, a trade such as T001, or a bucket such as WEEKLY@10:15"
@@ -108,6 +109,12 @@ def _document(
         "trade_states": states,
         "charges_inr": money_text(charges) if fills else None,
     }
+
+
+# An order may be named without its session's code, as `volguard journal orders` shows it.
+def _whole_tag(rows: list[tuple[int, str, Any]], tag: str) -> str:
+    placed = (body["approved"]["request"]["tag"] for _, kind, body in rows if kind == "Place")
+    return next((one for one in placed if one.partition("-")[2] == tag), tag)
 
 
 def _trade_of(rows: list[tuple[int, str, Any]], tag: str) -> str | None:

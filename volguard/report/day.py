@@ -14,6 +14,7 @@ from decimal import Decimal
 from math import ceil
 from statistics import fmean, median
 
+from volguard.execution.quality import SentOrder
 from volguard.model.book import ZERO, Book, Fill, positions_of, realised_pnl_inr
 from volguard.model.decision import Action, Breach, Decision
 from volguard.model.event import Alert, FeedGap, MarketSeen, SessionStarted, StateChanged
@@ -41,6 +42,7 @@ class DayInputs:
 
     session: SessionStarted
     book: Book
+    sent: tuple[SentOrder, ...]
     marks: Mapping[OptionContract, Decimal | None]
     seen: tuple[MarketSeen, ...]
     decisions: tuple[Decision, ...]

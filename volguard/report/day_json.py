@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from volguard.execution.quality import SentOrder
 from volguard.model.book import ZERO, Bucket, Fill
 from volguard.model.instrument import OptionContract
 from volguard.model.order import Order
 from volguard.model.units import money_text
 from volguard.report.day import DayReport, Hole, OpenPosition
+from volguard.report.quality_json import execution, outcome_of
 from volguard.report.trade_result import LegResult, TradeResult
 
 SCHEMA: Final = "volguard.day/1"
@@ -22,6 +24,7 @@ SCHEMA: Final = "volguard.day/1"
 def document(report: DayReport) -> dict[str, Any]:
     """The report as plain values, ready for `json.dumps`; only numbers that are finite."""
     session, inputs = report.inputs.session, report.inputs
+    sent = {order.request.tag: order for order in inputs.sent}
     return {
         "schema": SCHEMA,
         "session_id": session.session_id,
@@ -38,8 +41,9 @@ def document(report: DayReport) -> dict[str, Any]:
         "decisions_hash": inputs.decisions_hash,
         "refusals": dict(report.refusals),
         "refusals_by_rule": dict(report.refusals_by_rule),
-        "orders": [_order(order) for order in inputs.book.orders],
+        "orders": [_order(order, sent.get(order.request.tag)) for order in inputs.book.orders],
         "fills": [_fill(trade_id, fill) for trade_id, fill in report.fills],
+        "execution": execution(inputs.sent),
         "trades": [_trade(result) for result in report.trades],
         "buckets": _buckets(report.trades),
         "open_positions": [_position(position) for position in report.positions],
@@ -77,7 +81,7 @@ def _contract(contract: OptionContract) -> dict[str, Any]:
     }
 
 
-def _order(order: Order) -> dict[str, Any]:
+def _order(order: Order, sent: SentOrder | None) -> dict[str, Any]:
     request = order.request
     return {
         "tag": request.tag,
@@ -92,6 +96,7 @@ def _order(order: Order) -> dict[str, Any]:
         "state": str(order.state),
         "sent_at": order.sent_at.isoformat(),
         "reason": order.reason,
+        **outcome_of(sent),
     }
 
 

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from volguard.adapters.journal_codec import decode
 from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.recovery import beginning_of
+from volguard.adapters.sent_orders import sent_orders
 from volguard.engine.state import State
 from volguard.measure.touch import closing_price
 from volguard.model.errors import JournalDamaged
@@ -39,6 +40,7 @@ def gather_day(reader: JournalReader, state: State, rules: Rules, *, step_ms: Se
     return DayInputs(
         session=beginning.started,
         book=desk.book,
+        sent=sent_orders(reader),
         marks=_marks(state, rules),
         seen=tuple(_of(found, MarketSeen)),
         decisions=tuple(made.decision for made in _of(found, DecisionMade)),

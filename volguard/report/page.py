@@ -17,6 +17,7 @@ from volguard.report.sections import (
     decisions_bars,
     decisions_table,
     events_table,
+    execution_tables,
     fills_table,
     gaps_table,
     limits_table,
@@ -47,6 +48,7 @@ def page(report: DayReport, doc: Mapping[str, Any]) -> str:
         + _section("Decisions", _panel_of(decisions_bars(report)) + _panel_of(decisions_table(report)))
         + _section("Limits hit", _panel_of(limits_table(report)))
         + _section("Fills", _panel_of(fills_table(doc)))
+        + _section("Execution quality", _panel_of(execution_tables(doc)))
         + _section("Holes in the data", _panel_of(gaps_table(doc)))
         + _section("States and alerts", _panel_of(events_table(report)))
         + _section("Settings changed for this session", _panel_of(settings_tables(report)))

@@ -10,6 +10,14 @@ from volguard.adapters.figure_text import amount_text, number_text
 from volguard.model.decision import Action
 from volguard.report.day import DayReport
 from volguard.report.elements import Column, Html, bars, inr, table, text
+from volguard.report.quality_tables import (
+    NONE_LEFT,
+    price_text,
+    signed_percent,
+    summary_cells,
+    units_text,
+    urgency_words,
+)
 from volguard.report.settings_used import SettingUsed, setting_named, settings_used
 
 STRETCHES_SHOWN: Final = 60
@@ -104,6 +112,49 @@ def fills_table(doc: Mapping[str, Any]) -> str:
         for fill in doc["fills"]
     ]  # fmt: skip
     return table(columns, rows, none="No order was filled.")
+
+
+def execution_tables(doc: Mapping[str, Any]) -> str:
+    """What orders cost against the mid when they were decided: per urgency, each of them folded away."""
+    columns = (
+        Column(name="Urgency"), Column(name="Orders", is_figure=True), Column(name="Filled", is_figure=True),
+        Column(name="Slippage a unit, median", is_figure=True), Column(name="Worst", is_figure=True),
+        Column(name="Of mid, median", is_figure=True), Column(name="Worst", is_figure=True),
+        Column(name="Slippage INR", is_figure=True), Column(name="Seconds, median", is_figure=True),
+        Column(name="Worst", is_figure=True), Column(name="No mid", is_figure=True),
+    )  # fmt: skip
+    execution = doc["execution"]
+    rows = (*execution["by_urgency"], {"urgency": "all", **execution["all"]}) if doc["orders"] else ()
+    summaries = table(columns, [summary_cells(row) for row in rows], none=f"{NONE_LEFT.capitalize()}.")
+    if not doc["orders"]:
+        return summaries
+    note = (
+        "Slippage is measured from the mid when the order was decided, before charges; + was paid against us."
+    )
+    folded = f"<summary>{len(doc['orders'])} orders, each with its mid</summary>{_executed(doc)}"
+    return f'{summaries}<p class="none">{note}</p><details>{folded}</details>'
+
+
+def _executed(doc: Mapping[str, Any]) -> str:
+    columns = (
+        Column(name="Sent"), Column(name="Side"), Column(name="Units", is_figure=True),
+        Column(name="Contract"), Column(name="Urgency"), Column(name="Outcome"),
+        Column(name="Mid", is_figure=True), Column(name="Filled at", is_figure=True),
+        Column(name="Slippage INR", is_figure=True), Column(name="Of mid", is_figure=True),
+        Column(name="Seconds", is_figure=True), Column(name="Price steps", is_figure=True),
+        Column(name="Order"),
+    )  # fmt: skip
+    rows = [
+        (
+            _clock(order["sent_at"]), order["side"], units_text(order), _contract(order),
+            urgency_words(order), order["outcome"], price_text(order["arrival_mid"]),
+            price_text(order["average_price"]), amount_text(order["slippage_inr"], is_signed=True),
+            signed_percent(order["slippage_share"]), number_text(order["fill_s"], 1),
+            order["price_steps"], order["tag"],
+        )
+        for order in doc["orders"]
+    ]  # fmt: skip
+    return table(columns, rows, none="")
 
 
 def limits_table(report: DayReport) -> str:

@@ -108,6 +108,8 @@ def _summary_rows(doc: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     live = sum(trade["exit"] is None and trade["entry"] is not None for trade in doc["trades"])
     orders = f"{len(doc['orders'])} orders, {len(doc['fills'])} fills"
     yield "trades", f"{len(doc['trades'])}, {live} open; {orders}"
+    if doc["orders"]:
+        yield "slippage", _slippage(doc["execution"]["all"])
     yield "decisions", f"{doc['decisions']}{_reasons(doc)}"
     gaps = f"{len(doc['gaps'])} without data, {sum(gap['seconds'] for gap in doc['gaps']) / 60:.0f} min"
     yield (
@@ -117,6 +119,15 @@ def _summary_rows(doc: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     )
     yield "step", f"median {number_text(step['median'])} ms, p99 {number_text(step['p99'])} ms"
     yield "journal", f"{doc['journal']['path']}, {doc['journal']['rows']} rows"
+
+
+def _slippage(all_orders: Mapping[str, Any]) -> str:
+    unmeasured = all_orders["unmeasured"]
+    return (
+        f"{amount_text(all_orders['slippage_inr'], is_signed=True)} INR against the mids at arrival, "
+        f"filled in {number_text(all_orders['fill_s']['median'], 1)} s (median)"
+        + (f"; {unmeasured} filled with no mid" if unmeasured else "")
+    )
 
 
 def _reasons(doc: Mapping[str, Any]) -> str:
