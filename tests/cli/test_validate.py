@@ -76,7 +76,8 @@ def test_a_simulated_day_is_verified_and_is_no_evidence(short_day: Day, fresh_ro
     assert rows["journal_chain"]["verdict"] == "pass"
     assert rows["lock"]["verdict"] == "pass"
     assert rows["gate_chain"]["verdict"] == "fail"
-    assert rows["gate_drill"]["reason"].startswith("not available: ")
+    assert rows["gate_drill"]["reason"] == "no drill is kept"
+    assert rows["gate_slippage"]["reason"].startswith("not available: ")
     assert done.document["phase"] == "SEMI_AUTO"
 
 

@@ -1,44 +1,37 @@
-"""Days for sessions against a broker that lies: made once, and an honest exchange for each session."""
+"""Sessions against a broker that lies, on the settings that ship with the project."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from functools import cache
 
-from tests.fakes import NIFTY, TRADING, make_engine, opening, shipped_rules, simulated
-from volguard.engine.step import Engine
-from volguard.simulator.exchange import Exchange, ExchangeSettings
-from volguard.simulator.fault_session import FaultDay, FaultResult, run_fault_session
-from volguard.simulator.lies import ORDINARY_RATES, Liar, Lie
-
-CADENCE_S = 60.0
-CAPITAL_INR = Decimal(2_000_000)
-SCENARIOS = ("crash", "calm", "spike", "trend")
+from tests.fakes import ROOT
+from volguard.config import Root
+from volguard.operations.drill_days import DrillDays, SessionPlan, plan_of
+from volguard.simulator.fault_session import FaultResult
+from volguard.simulator.lies import Lie
 
 
 @cache
-def engine() -> Engine:
-    """The engine with both switches off, so that it trades."""
-    return make_engine(*TRADING)
+def days() -> DrillDays:
+    """The markets and engines of the shipped settings."""
+    return DrillDays(Root(path=ROOT, is_packaged=False, config_dir=ROOT / "config"))
 
 
-@cache
-def fault_day(scenario: str, seed: int = 1) -> FaultDay:
-    """An hour from a quarter past nine, a look a minute: entries, and in a crash exits."""
-    day = simulated(seed=seed, scenario=scenario, cadence_s=CADENCE_S, start=8, stop=75)
-    info = replace(day.market.info, capabilities=replace(day.market.info.capabilities, cadence_s=CADENCE_S))
-    return FaultDay(lot_size=65, info=info, shots=day.market.shots, opening=opening(day))
-
-
-def honest_exchange(day: FaultDay) -> Exchange:
-    """An exchange with enough money and nothing on its book."""
-    return Exchange(
-        rules=shipped_rules(),
-        underlying=NIFTY,
-        trading_date=day.info.trading_date,
-        settings=ExchangeSettings(gap_s=3.0 * CADENCE_S),
-        capital_inr=CAPITAL_INR,
+def plan(
+    seed: int,
+    *,
+    rates: dict[Lie, float] | None = None,
+    crash_at: int | None = None,
+    **occasion: object,
+) -> SessionPlan:
+    """The session of a seed, with other rates, a crash, or on another occasion."""
+    made = plan_of(seed)
+    return replace(
+        made,
+        rates=made.rates if rates is None else rates,
+        crash_at=crash_at,
+        occasion=replace(made.occasion, **occasion),
     )
 
 
@@ -47,15 +40,7 @@ def session(
     *,
     rates: dict[Lie, float] | None = None,
     crash_at: int | None = None,
-    scenario: str | None = None,
+    **occasion: object,
 ) -> FaultResult:
-    """One session of a seed; the scenario goes round with it."""
-    day = fault_day(scenario or SCENARIOS[seed % len(SCENARIOS)], seed=1 + seed % 3)
-    return run_fault_session(
-        engine(),
-        day,
-        liar=Liar(seed=seed, rates=dict(ORDINARY_RATES if rates is None else rates)),
-        exchange=honest_exchange(day),
-        capital_inr=CAPITAL_INR,
-        crash_at=crash_at,
-    )
+    """One session of `plan`."""
+    return days().run(plan(seed, rates=rates, crash_at=crash_at, **occasion))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from tests.simulation.fault_days import session
-from tests.simulation.test_sessions import ALONE, OCCASIONS
+from tests.simulation.fault_days import days, session
+from volguard.operations.drill_days import alone
 from volguard.simulator.fault_session import FaultResult
 from volguard.simulator.lies import Lie
 
@@ -18,8 +18,8 @@ def sessions(seeds: int) -> Iterator[FaultResult]:
     """Every kind of lie in turn, then all together."""
     for seed in range(seeds):
         for lie in Lie:
-            yield session(seed, rates=OCCASIONS.get(lie, {}) | {lie: ALONE[lie]}, scenario="crash")
-        yield session(seed)
+            yield days().run(alone(lie, seed))
+        yield session(2 * seed)
 
 
 def main() -> int:

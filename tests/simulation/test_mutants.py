@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-LISTED: dict[str, list[dict[str, Any]]] = tomllib.loads((Path(__file__).parent / "mutants.toml").read_text())
-MUTANTS = LISTED["mutant"]
+LISTED = tomllib.loads((Path(__file__).parent / "mutants.toml").read_text())
+MUTANTS: list[dict[str, Any]] = LISTED["mutant"]
 COUNT = int(os.environ.get("VOLGUARD_MUTANTS", "2")) or len(MUTANTS)
 SEEDS = os.environ.get("VOLGUARD_MUTANT_SEEDS", "6")
 STRIDE = max(1, len(MUTANTS) // COUNT)
@@ -40,7 +40,7 @@ def hunt(folder: Path, seeds: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("mutant", [*MUTANTS, *LISTED["candidate"]], ids=lambda mutant: mutant["name"])
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant["name"])
 def test_every_mutant_still_fits_the_code(mutant: dict[str, Any]) -> None:
     """Each line that is to be taken out stands there exactly once: the list cannot rot."""
     for file, find, put in changes(mutant):

@@ -12,9 +12,12 @@ from volguard.cli import (
     chain,
     config,
     data,
+    drill,
+    flatten,
     journal,
     margin,
     payoff,
+    reconcile,
     risk,
     run,
     simulator,
@@ -41,9 +44,12 @@ app = typer.Typer(
 )
 app.command("token")(token.token)
 app.command("validate")(validate.validate)
+app.command("drill")(drill.drill)
 app.command("run")(run.run)
 app.command("shadow")(run.shadow)
 app.command("status")(status.status)
+app.command("flatten")(flatten.flatten)
+app.command("reconcile")(reconcile.reconcile)
 app.command("why")(why.why)
 app.add_typer(journal.app, name="journal")
 app.add_typer(chain.app, name="chain")

@@ -1,4 +1,4 @@
-"""`volguard config`: every setting, and where it came from."""
+"""`volguard config`: every setting, and where it came from; the order machine as it is set up."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from volguard.cli.options import (
     settings_of,
 )
 
-app = typer.Typer(help="Settings.", no_args_is_help=True)
+app = typer.Typer(help="Settings, and the order machine.", no_args_is_help=True)
 
 
 @app.callback()
 def _group() -> None:
-    """Settings."""
+    """Settings, and the order machine."""
 
 
 @app.command("show")
@@ -51,3 +51,11 @@ def show(
         where = f"  # {row.origin}" if origin else ""
         sys.stdout.write(f"{row.key} = {row.value}{where}\n")
     sys.stdout.write(f"settings_hash = {loaded.digest}\n")
+
+
+@app.command("order-machine")
+def order_machine() -> None:
+    """Print the states of an order as a Mermaid diagram. Example: volguard config order-machine"""
+    from volguard.report.order_diagram import order_section
+
+    sys.stdout.write(order_section())

@@ -6,10 +6,17 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from volguard import __version__
 from volguard.model.decision import Phase
+from volguard.operations.drill_record import SCHEMA, keep_drill, played_digest
 from volguard.operations.validate_case import case
 from volguard.operations.validate_cases_offline import alter_row
-from volguard.operations.validate_checks_gates import REPLAYED_SESSIONS, STOP_SESSIONS, UNCOMPUTED
+from volguard.operations.validate_checks_gates import (
+    DRILL_SESSIONS_MIN,
+    REPLAYED_SESSIONS,
+    STOP_SESSIONS,
+    UNCOMPUTED,
+)
 from volguard.operations.validate_rehearsed import Rehearsed
 from volguard.operations.validate_row import Context
 from volguard.operations.validate_scene import Scene
@@ -19,8 +26,21 @@ NOT_TOLD: Final = ("strategy.require_forecast_edge=false", "strategy.require_vrp
 
 
 def promotable(scene: Scene) -> Context:
-    """A folder with as many sound sessions as SEMI_AUTO wants."""
-    return _gated(scene, scene.folder_with_sessions())
+    """A folder with as many sound sessions as SEMI_AUTO wants, and a drill that passed."""
+    return drilled(_gated(scene, scene.folder_with_sessions()))
+
+
+def drilled(context: Context, **other: object) -> Context:
+    """The context with a drill of its settings in its folder; `other`: what of it is not as it should be."""
+    document = {
+        "schema": SCHEMA,
+        "ok": True,
+        "code_version": __version__,
+        "played_hash": played_digest(context.loaded.values if context.loaded is not None else {}),
+        "sessions": DRILL_SESSIONS_MIN,
+    }
+    keep_drill(context.root.resolve("journal"), document | other, context.at)
+    return context
 
 
 def _gated(scene: Scene, folder: Path, *overrides: str, phase: Phase = Phase.SEMI_AUTO) -> Context:
@@ -108,6 +128,11 @@ GATE_CASES: Final = (
         lambda s: _with(s, Rehearsed(trading_date=_days(s)[0], is_stopped=True)),
     ),
     case("gate_hard_stop", "no session", _none),
+    case("gate_drill", "no drill", _none),
+    case("gate_drill", "a drill that failed", lambda s: drilled(_none(s), ok=False)),
+    case("gate_drill", "a drill of another version", lambda s: drilled(_none(s), code_version="0.0.0")),
+    case("gate_drill", "a drill of other settings", lambda s: drilled(_none(s), played_hash="other")),
+    case("gate_drill", "a drill of one session", lambda s: drilled(_none(s), sessions=1)),
     *(
         case(gate, "nothing computes it yet", lambda s: _gated(s, s.folder(), phase=Phase.FULL_AUTO))
         for gate in UNCOMPUTED

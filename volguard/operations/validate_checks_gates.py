@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from volguard import __version__
 from volguard.adapters.journal_verify import verify
 from volguard.model.decision import Phase
+from volguard.operations.drill_record import newest_drill, played_digest
 from volguard.operations.replay_journal import replay_journal
 from volguard.operations.validate_evidence import RecordedSession, complete_sessions, counted_sessions
 from volguard.operations.validate_row import Check, Context, Evidence, Finding, failed, passed, skipped
@@ -17,6 +19,8 @@ PHASE_BEFORE: Final = {Phase.SEMI_AUTO: Phase.SHADOW, Phase.FULL_AUTO: Phase.SEM
 QUALITY_MEAN_MIN: Final = 0.8
 REPLAYED_SESSIONS: Final = 7
 STOP_SESSIONS: Final = 10
+DRILL_SESSIONS_MIN: Final = 60
+DRILL: Final = "volguard drill"
 
 
 def look_at_sessions(context: Context) -> Finding:
@@ -117,6 +121,31 @@ def look_at_hard_stops(context: Context) -> Finding:
     return passed(f"none in the last {len(recent)} sessions", evidence)
 
 
+def look_at_drill(context: Context) -> Finding:
+    """The newest rehearsal was of this version and these settings, long enough, and passed."""
+    kept = newest_drill(context.root.resolve("journal"))
+    if kept is None:
+        folder = str(context.root.resolve("journal"))
+        return failed("no drill is kept", Evidence(name="folder", seen=folder), mend=DRILL)
+    path, drill = kept
+    evidence = (
+        Evidence(name="drill", seen=str(path)),
+        Evidence(name="sessions", seen=str(drill["sessions"]), limit=f"{DRILL_SESSIONS_MIN} or more"),
+        Evidence(name="version", seen=str(drill["code_version"]), limit=__version__),
+    )
+    values = context.loaded.values if context.loaded is not None else {}
+    faults = {
+        "it failed": not drill["ok"],
+        "it was of another version": drill["code_version"] != __version__,
+        "it was of other settings": drill["played_hash"] != played_digest(values),
+        f"it had {drill['sessions']} sessions": drill["sessions"] < DRILL_SESSIONS_MIN,
+    }
+    found = [text for text, is_so in faults.items() if is_so]
+    if found:
+        return failed(f"the newest drill does not count: {', '.join(found)}", *evidence, mend=DRILL)
+    return passed(f"{drill['sessions']} sessions against a broker that lies, nothing was broken", *evidence)
+
+
 def _not_available(what: str) -> Callable[[Context], Finding]:
     # Nothing computes it yet, and a gate that nobody computes is shut.
     def look(_context: Context) -> Finding:
@@ -168,7 +197,7 @@ GATE_CHECKS: Final = (
     Check(
         id="gate_drill",
         title="drill passed",
-        look=_not_available("this version has no drill"),
+        look=look_at_drill,
     ),
     Check(
         id="gate_slippage",
@@ -177,4 +206,4 @@ GATE_CHECKS: Final = (
     ),
     Check(id="gate_governance", title="governance record", look=look_at_governance),
 )
-UNCOMPUTED: Final = ("gate_mismatches", "gate_drill", "gate_slippage", "gate_governance")
+UNCOMPUTED: Final = ("gate_mismatches", "gate_slippage", "gate_governance")

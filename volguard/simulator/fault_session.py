@@ -6,38 +6,37 @@ next process goes on from there. What the exchange knows is the truth that the b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-import numpy as np
-
-from volguard.engine.state import State, Step
+from volguard.engine.state import Desk, State, Step
 from volguard.engine.step import Engine
 from volguard.model.decision import Approved
 from volguard.model.event import (
     Effect,
     Event,
-    Link,
-    LinkChanged,
+    OperatorCommand,
     Record,
     SessionResumed,
     StepFailed,
 )
-from volguard.model.market import ChainSnapshot, Silence, SourceInfo
+from volguard.model.market import ChainSnapshot, SourceInfo
 from volguard.runner import Pace, Runner, Watch
 from volguard.simulator.exchange import Exchange
+from volguard.simulator.fault_invariants import Invariant, SafetyAction
 from volguard.simulator.fault_judge import Judge
+from volguard.simulator.fault_market import LyingMarket
 from volguard.simulator.lies import Liar, Lie, Told
 from volguard.simulator.lying_broker import LyingBroker
 
 CRASHES_MAX: Final = 6
-SILENCE_S: Final = 5.0  # how often a live source says that nothing came
-DEAD_FEED_S: Final = 240.0
-DEAD_TOKEN_S: Final = 180.0
 CHECKPOINT_S: Final = 86_400.0  # none: a restart replays the whole journal
+
+
+Edge = Callable[[str], None]
 
 
 class Crash(Exception):
@@ -61,10 +60,14 @@ class FaultResult:
     seed: int
     violations: tuple[str, ...]
     lies: tuple[Told, ...]
+    checked: Mapping[Invariant, int]
+    broken: Mapping[Invariant, int]
+    actions: Mapping[SafetyAction, int]
     orders: int
     trades: int
     crashes: int
     steps: int
+    edges: int
     naked_s_max: float
     was_emergency: bool
 
@@ -76,8 +79,9 @@ class KeptJournal:
     `committed` hears of each step that is kept, before anything of it is sent.
     """
 
-    edge: Callable[[str], None]
+    edge: Edge
     committed: Callable[[Event, Sequence[Record], Sequence[Effect]], None]
+    desks: dict[int, Desk] = field(default_factory=dict)  # after that many steps
     steps: list[tuple[Event, tuple[Record, ...], tuple[Effect, ...]]] = field(default_factory=list)
     on_disk: int = 0  # steps that survive the power going off
     _staged: Event | None = None
@@ -104,6 +108,7 @@ class KeptJournal:
     def lose_power(self) -> None:
         """What was not on disk is gone."""
         del self.steps[self.on_disk :]
+        self.desks = {count: desk for count, desk in self.desks.items() if count <= self.on_disk}
         self._staged = None
 
     def checkpoint(self, ts: datetime, state: Any) -> None:
@@ -123,51 +128,47 @@ class _StoppedClock:
         return 0.0
 
 
-@dataclass(slots=True)
-class _LyingMarket:
-    # The day's snapshots with silence between them, holes, and ties that break.
-    day: FaultDay
-    liar: Liar
-    quiet_until: datetime | None = None
-    token_back_at: datetime | None = None
+class EdgedBroker(LyingBroker):
+    """Every request is an edge twice: the process may end before it leaves, or when it has.
 
-    @property
-    def info(self) -> SourceInfo:
-        return self.day.info
+    `leaves` hears of each order just before it goes out.
+    """
 
-    def snapshots(self, after: datetime | None = None) -> Iterator[ChainSnapshot | Silence | LinkChanged]:
-        before = after
-        for shot in self.day.shots:
-            if after is not None and shot.ts <= after:
-                continue
-            yield from self._until(before, shot.ts)
-            before = shot.ts
-            if self._is_silent(shot.ts):
-                continue
-            is_thin = self.liar.tells(Lie.THIN_BOOK, shot.ts, "market")
-            yield _thinned(shot, self.day.lot_size) if is_thin else shot
+    def __init__(self, exchange: Exchange, liar: Liar, edge: Edge, leaves: Edge) -> None:
+        super().__init__(exchange, liar)
+        self._edge, self._leaves = edge, leaves
 
-    def _until(self, before: datetime | None, until: datetime) -> Iterator[Silence | LinkChanged]:
-        at = None if before is None else before + timedelta(seconds=SILENCE_S)
-        while at is not None and at < until:
-            if self.token_back_at is not None and at >= self.token_back_at:
-                self.token_back_at = None
-                yield LinkChanged(ts=at, link=Link.TOKEN, is_up=True, text="a new token is in place")
-            yield Silence(ts=at)
-            at += timedelta(seconds=SILENCE_S)
+    def place(self, approved: Approved) -> None:
+        """Send one order, if the process lives."""
+        self._edge("before a place")
+        self._leaves(approved.request.tag)
+        super().place(approved)
+        self._edge("after a place")
 
-    def _is_silent(self, at: datetime) -> bool:
-        if self.quiet_until is not None and at < self.quiet_until:
-            return True
-        if self.liar.tells(Lie.FEED_DEAD, at, "feed"):
-            self.quiet_until = at + timedelta(seconds=DEAD_FEED_S)
-            return True
-        return self.liar.tells(Lie.SNAPSHOT_LOST, at, "feed")
+    def modify(self, approved: Approved) -> None:
+        """Re-price one, if the process lives."""
+        self._edge("before a modify")
+        super().modify(approved)
+        self._edge("after a modify")
 
-    def links(self, at: datetime) -> Iterable[LinkChanged]:
-        if self.token_back_at is None and self.liar.tells(Lie.TOKEN_DEAD, at, "token"):
-            self.token_back_at = at + timedelta(seconds=DEAD_TOKEN_S)
-            yield LinkChanged(ts=at, link=Link.TOKEN, is_up=False, text="UDAPI100050 invalid token")
+    def cancel(self, tag: str, ts: datetime) -> None:
+        """Take one off, if the process lives."""
+        self._edge("before a cancel")
+        super().cancel(tag, ts)
+        self._edge("after a cancel")
+
+    def query(self, tag: str, ts: datetime) -> None:
+        """Look for one, if the process lives."""
+        self._edge("before a query")
+        super().query(tag, ts)
+
+    def read_book(self, ts: datetime) -> None:
+        """Read the books, if the process lives."""
+        self._edge("before a reading of the books")
+        super().read_book(ts)
+
+
+BrokerMaker = Callable[[Exchange, Liar, Edge, Edge], EdgedBroker]
 
 
 def run_fault_session(
@@ -178,23 +179,28 @@ def run_fault_session(
     exchange: Exchange,
     capital_inr: Decimal,
     crash_at: int | None = None,
+    broker_of: BrokerMaker = EdgedBroker,
 ) -> FaultResult:
     """One session from its opening to the close, with as many restarts as it has crashes.
 
     `crash_at`: the number of the journal or network edge at which the process ends, besides chance.
     """
-    run = _FaultRun(engine, day, liar, exchange, capital_inr, crash_at)
+    run = _FaultRun(engine, day, liar, exchange, capital_inr, crash_at, broker_of)
     state = run.to_the_end()
-    run.judge.truth_is_kept()
     run.judge.at_end(state)
+    ledger = run.judge.ledger
     return FaultResult(
         seed=liar.seed,
-        violations=tuple(run.judge.violations),
+        violations=tuple(ledger.violations),
         lies=tuple(liar.told),
-        orders=len(exchange.accepted_tags),
+        checked=dict(ledger.checked),
+        broken=dict(ledger.broken),
+        actions=dict(ledger.actions),
+        orders=sum(tag != "" for tag in exchange.accepted_tags),
         trades=len(exchange.trades),
         crashes=run.crashes,
         steps=len(run.journal.steps),
+        edges=run.edges,
         naked_s_max=run.judge.naked_s_max,
         was_emergency=run.judge.was_emergency,
     )
@@ -209,9 +215,10 @@ class _FaultRun:
         exchange: Exchange,
         capital_inr: Decimal,
         crash_at: int | None,
+        broker_of: BrokerMaker,
     ) -> None:
         self._engine, self._day, self._liar = engine, day, liar
-        self._broker = _EdgedBroker(exchange, liar, self._edge)
+        self._broker = broker_of(exchange, liar, self._edge, self._leaves)
         self.judge = Judge(engine=engine, broker=self._broker, capital_inr=capital_inr)
         self.journal = KeptJournal(edge=self._edge, committed=self._committed)
         self._crash_at = crash_at
@@ -219,6 +226,9 @@ class _FaultRun:
         self.edges = 0
         self.crashes = 0
         self._now = day.opening[0].ts
+        self._replayed: tuple[int, State] = (0, State())
+        self._is_killed = False
+        self._words: list[tuple[OperatorCommand, str]] = []
 
     def to_the_end(self) -> State:
         """Run, crash and go on until the day is over."""
@@ -231,14 +241,25 @@ class _FaultRun:
                 state, opening = self._recovered()
 
     def _one_process(self, state: State, opening: tuple[Event, ...]) -> State:
-        market = _LyingMarket(self._day, self._liar)
+        market = LyingMarket(
+            source=self._day.info,
+            shots=self._day.shots,
+            lot_size=self._day.lot_size,
+            liar=self._liar,
+            show=self._broker.show,
+            people=self._people,
+        )
         runner = Runner(
             engine=self._engine,
             journal=self.journal,
-            source=_Linked(market),
+            source=market,
             exchange=self._broker,
             clock=_StoppedClock(),
-            watch=Watch(stop_requested=lambda: False, kill_switch_present=lambda: False),
+            watch=Watch(
+                stop_requested=lambda: False,
+                kill_switch_present=lambda: self._is_killed,
+                words=self._said,
+            ),
             pace=Pace(speed=None),
             checkpoint_s=CHECKPOINT_S,
             gap_cadences=3.0,
@@ -247,29 +268,46 @@ class _FaultRun:
         self._state = state
         return runner.run(opening, state).state
 
+    def _people(self, at: datetime) -> None:
+        if not self._is_killed and self._liar.tells(Lie.KILL_SWITCH, at, "operator"):
+            self._is_killed = True
+        if self._liar.tells(Lie.OPERATOR_FLATTENS, at, "operator"):
+            self._words.append((OperatorCommand.FLATTEN, "the operator asks to close everything"))
+
+    def _said(self) -> tuple[tuple[OperatorCommand, str], ...]:
+        said, self._words = tuple(self._words), []
+        return said
+
     def _committed(self, event: Event, records: Sequence[Record], effects: Sequence[Effect]) -> None:
         self.judge.before_effects(self._state, event, effects, records)
+
+    def _leaves(self, tag: str) -> None:
+        self.judge.orders.leaves(tag, self._now)
 
     def _seen(self, state: State, step: Step) -> None:
         del step
         self._state = state
         if state.desk is not None:
             self._now = state.desk.now
+            self.journal.desks[len(self.journal.steps)] = state.desk
         self.judge.after_step(state)
 
     def _recovered(self) -> tuple[State, tuple[Event, ...]]:
+        # Replayed from where the last restart came to: what was on disk then is on disk now.
         self.journal.lose_power()
-        state = State()
-        for event, records, _ in self.journal.steps:
+        done, state = self._replayed
+        for event, records, _ in self.journal.steps[done:]:
             error = next((r.error for r in records if isinstance(r, StepFailed)), None)
             step = (
                 self._engine.step(state, event) if error is None else self._engine.failed(state, event, error)
             )
             state = step.state
         told = len(self.journal.steps)
+        self._replayed = (told, state)
         if state.desk is None or told < len(self._day.opening):
             return state, self._day.opening[told:]
         desk = state.desk
+        self.judge.restarted(desk, self.journal.desks.get(told))  # None: it ended within that step
         self._broker.restore(desk.book.orders, desk.fill_ids, desk.now)
         return state, (SessionResumed(ts=desk.now, code_version="fault session", from_seq=told),)
 
@@ -279,43 +317,3 @@ class _FaultRun:
         by_chance = self.crashes < CRASHES_MAX and self._liar.tells(Lie.CRASH, self._now, where)
         if is_due or by_chance:
             raise Crash(where)
-
-
-class _EdgedBroker(LyingBroker):
-    # Every request is an edge twice: the process may end before it leaves, or when it has.
-    def __init__(self, exchange: Exchange, liar: Liar, edge: Callable[[str], None]) -> None:
-        super().__init__(exchange, liar)
-        self._edge = edge
-
-    def place(self, approved: Approved) -> None:
-        self._edge("before a place")
-        super().place(approved)
-        self._edge("after a place")
-
-    def modify(self, approved: Approved) -> None:
-        self._edge("before a modify")
-        super().modify(approved)
-
-    def cancel(self, tag: str, ts: datetime) -> None:
-        self._edge("before a cancel")
-        super().cancel(tag, ts)
-
-
-@dataclass(slots=True)
-class _Linked:
-    # A market whose ties may break at each look.
-    market: _LyingMarket
-
-    @property
-    def info(self) -> SourceInfo:
-        return self.market.info
-
-    def snapshots(self, after: datetime | None = None) -> Iterator[ChainSnapshot | Silence | LinkChanged]:
-        for seen in self.market.snapshots(after):
-            yield seen
-            if isinstance(seen, ChainSnapshot):
-                yield from self.market.links(seen.ts)
-
-
-def _thinned(shot: ChainSnapshot, lot: int) -> ChainSnapshot:
-    return replace(shot, bid_qty=np.minimum(shot.bid_qty, lot), ask_qty=np.minimum(shot.ask_qty, lot))

@@ -12,22 +12,30 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from volguard.model.broker import BrokerPosition, BrokerView
 from volguard.model.decision import Approved
-from volguard.model.event import OrderAbsent, OrderFilled, OrderUpdated
+from volguard.model.event import BrokerBookRead, OrderAbsent, OrderFilled, OrderUpdated
+from volguard.model.instrument import OptionContract, Side
 from volguard.model.market import ChainSnapshot
 from volguard.model.order import Order, OrderState
 from volguard.simulator.exchange import Exchange
 from volguard.simulator.exchange_book import OrderChanged
-from volguard.simulator.exchange_orders import Change, SimOrder, SimTrade, Ticket, Word
+from volguard.simulator.exchange_orders import ZERO, Change, SimOrder, SimTrade, Ticket, Word
+from volguard.simulator.exchange_view import book_view
 from volguard.simulator.lies import Liar, Lie
 
-Answer = OrderUpdated | OrderFilled | OrderAbsent
+Answer = OrderUpdated | OrderFilled | OrderAbsent | BrokerBookRead
 
 POLL_S: Final = 20.0  # between readings of the broker's books besides the stream
 TIMEOUT_S: Final = 7.0  # how long a lost reply is waited for
 REPLY_S: Final = 0.25
+LATE_S: Final = ((3.0, 20.0), (20.0, 150.0))  # while it is sought, and after it was counted as absent
+FROZEN_S: Final = 300.0  # how long nothing trades in a contract
+OUTSIDE_STEPS: Final = 3
+STRIKE_STEP: Final = 100
 STALE_S: Final = 4.0  # a book may be so much older than an order: less than two readings are apart
 NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)  # until an answer is put on the line
+RESTING: Final = (Word.OPEN, Word.MODIFIED, Word.NOT_MODIFIED, Word.NOT_CANCELLED)
 STATES: Final = {
     Word.OPEN: OrderState.OPEN,
     Word.MODIFIED: OrderState.OPEN,
@@ -55,6 +63,11 @@ class LyingBroker:
         self._heard_trades: set[str] = set()
         self._polled_at: datetime | None = None
         self._last_at: datetime | None = None
+        self._thaws_at: dict[OptionContract, datetime] = {}
+        self._positions: tuple[BrokerPosition, ...] | None = None  # as the last reading had them
+        self._truth: ChainSnapshot | None = None  # what the market is, where a snapshot shows it wrong
+        self.outside_units: dict[OptionContract, int] = {}
+        self.outside_cash_inr = ZERO
 
     # --- what the engine asks for -----------------------------------------------------------------
 
@@ -70,7 +83,8 @@ class LyingBroker:
             self._unknown(at + timedelta(seconds=TIMEOUT_S), request.tag)
         elif self._liar.tells(Lie.ARRIVES_LATE, at, request.tag):
             self._unknown(at + timedelta(seconds=TIMEOUT_S), request.tag)
-            late_s = self._liar.seconds(Lie.ARRIVES_LATE, 3.0, 40.0)
+            least, most = LATE_S[self._liar.pick(Lie.ARRIVES_LATE, len(LATE_S))]
+            late_s = self._liar.seconds(Lie.ARRIVES_LATE, least, most)
             self._count += 1
             heapq.heappush(self._arrivals, (at + timedelta(seconds=late_s), self._count, approved))
         elif self._liar.tells(Lie.REJECTED, at, request.tag):
@@ -109,6 +123,20 @@ class LyingBroker:
         else:
             self._tell_truth(order, at)
 
+    def read_book(self, ts: datetime) -> None:
+        """Read orders, executions and positions: not at all, or with the positions of an earlier reading."""
+        at = ts + timedelta(seconds=REPLY_S)
+        if self._liar.tells(Lie.BOOK_UNREAD, ts, "books"):
+            view = BrokerView(orders=None, trades=None, positions=None, unread="503 from the broker")
+            self._answer(at, BrokerBookRead(ts=at, view=view))
+            return
+        self.exchange.step(ts)
+        view = book_view(self.exchange)
+        before, self._positions = self._positions, view.positions
+        if before is not None and self._liar.tells(Lie.POSITIONS_STALE, ts, "positions"):
+            view = replace(view, positions=before)
+        self._answer(at, BrokerBookRead(ts=at, view=view))
+
     # --- what is heard ----------------------------------------------------------------------------
 
     def due(self, until: datetime) -> Iterator[Answer]:
@@ -127,8 +155,18 @@ class LyingBroker:
 
     def fills_at(self, snapshot: ChainSnapshot) -> Iterator[Answer]:
         """What a snapshot makes, as far as it is heard at once."""
-        self.exchange.look(snapshot)
+        truth, self._truth = self._truth, None
+        self._meddle(snapshot.ts)
+        self.exchange.look(snapshot if truth is None else truth)
         yield from self.due(snapshot.ts)
+
+    def show(self, truth: ChainSnapshot, *, is_seen: bool) -> None:
+        """What the market is now: other than the session will see it, or without its seeing it at all."""
+        if is_seen:
+            self._truth = truth
+        else:
+            self._meddle(truth.ts)
+            self.exchange.look(truth)
 
     def close(self, ts: datetime) -> Iterator[Answer]:
         """The day is over: every order ends, and the books are read whole."""
@@ -153,6 +191,39 @@ class LyingBroker:
     def truth_of(self, tag: str) -> SimOrder | None:
         """The order as the exchange has it."""
         return self._order(tag)
+
+    # --- what happens to the account by itself ----------------------------------------------------
+
+    def _meddle(self, at: datetime) -> None:
+        ours = [self.exchange.orders[order_id] for order_id in self._order_ids.values()]
+        for order in ours:
+            if order.word in RESTING and self._liar.tells(Lie.TAKEN_OFF, at, order.ticket.tag or ""):
+                self.exchange.cancel(order, at)
+        self._thaws_at = {contract: thaw for contract, thaw in self._thaws_at.items() if thaw > at}
+        contracts = sorted({order.ticket.contract for order in ours})
+        if contracts and self._liar.tells(Lie.LEG_FROZEN, at, "exchange"):
+            # The one that hurts: a short, where one is held.
+            units = self.exchange.account.units
+            worst = [contract for contract in contracts if units.get(contract, 0) < 0] or contracts
+            frozen = worst[self._liar.pick(Lie.LEG_FROZEN, len(worst))]
+            self._thaws_at[frozen] = at + timedelta(seconds=FROZEN_S)
+        self.exchange.frozen = frozenset(self._thaws_at)
+        if contracts and self._liar.tells(Lie.OUTSIDE_TRADE, at, "account"):
+            wanted = contracts[self._liar.pick(Lie.OUTSIDE_TRADE, len(contracts))]
+            steps = self._liar.pick(Lie.OUTSIDE_TRADE, OUTSIDE_STEPS)  # one of ours, or a strike beside it
+            self._trade_outside(replace(wanted, strike=wanted.strike + steps * STRIKE_STEP), at)
+
+    def _trade_outside(self, contract: OptionContract, at: datetime) -> None:
+        side = Side.BUY if self._liar.pick(Lie.OUTSIDE_TRADE, 2) else Side.SELL
+        touch = self.exchange.touch(contract)
+        price = touch.price_for(side) if touch is not None else None
+        if price is None:
+            return
+        lot = self.exchange.checks.lot_size(contract)
+        before_inr = self.exchange.account.cash_inr
+        self.exchange.trade_outside(contract, side, lot, price, at)
+        self.outside_cash_inr += self.exchange.account.cash_inr - before_inr
+        self.outside_units[contract] = self.outside_units.get(contract, 0) + side.sign * lot
 
     # --- the line ---------------------------------------------------------------------------------
 
