@@ -207,6 +207,19 @@ def test_updates_come_twice_or_out_of_order() -> None:
     ]
 
 
+def test_updates_are_lost_in_silence() -> None:
+    """Nothing is told of an order that lives and fills; once faults are over everything is."""
+    with open_desk(faults=always(FaultName.LOST_UPDATES)) as desk:
+        desk.place()
+        desk.wait()
+        assert desk.core.counts.trades == 1 and desk.core.drain_updates() == []
+        desk.core.faults.end()
+        desk.place(tag="VG-2")
+        desk.wait()
+        assert len(desk.core.drain_updates()) == 6 and desk.core.updates_waiting == 0
+        assert {fired.name for fired in desk.core.faults.fired} == {FaultName.LOST_UPDATES}
+
+
 def test_requests_are_counted() -> None:
     """All of them, whatever became of them."""
     with open_desk() as desk:

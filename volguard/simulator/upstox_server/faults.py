@@ -31,6 +31,7 @@ class FaultName(StrEnum):
     DUPLICATE_UPDATES = "duplicate_updates"
     REORDERED_UPDATES = "reordered_updates"
     PARTIAL_207 = "partial_207"
+    LOST_UPDATES = "lost_updates"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,7 @@ SHIPPED: Final = {
         FaultRule(name=FaultName.DUPLICATE_UPDATES, probability=0.2),
         FaultRule(name=FaultName.REORDERED_UPDATES, probability=0.2),
         FaultRule(name=FaultName.PARTIAL_207, probability=0.3),
+        FaultRule(name=FaultName.LOST_UPDATES, probability=0.1),
     )
 }
 
@@ -145,6 +147,10 @@ class Faults:
     def named(cls, names: Iterable[str], *, seed: int) -> Faults:
         """Faults on their shipped schedules. Raises ValueError on a name that is not known."""
         return cls([SHIPPED[FaultName(name)] for name in names], seed=seed)
+
+    def end(self) -> None:
+        """Nothing goes wrong any more; what did stays on record."""
+        self._armed = {}
 
     @property
     def is_quiet(self) -> bool:

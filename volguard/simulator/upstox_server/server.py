@@ -155,6 +155,11 @@ class LookAlike:
         """The same, each made by calling it: most are, when nobody listens, of no use to anyone."""
         return self._updates.drain()
 
+    @property
+    def updates_waiting(self) -> int:
+        """How many updates the next of these calls gives."""
+        return self._updates.waiting
+
     def drain_notices(self) -> list[Notice]:
         """What is to be posted to the app's notifier."""
         notices, self._login.notices = self._login.notices, []

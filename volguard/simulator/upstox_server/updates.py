@@ -1,4 +1,4 @@
-"""What the portfolio stream is told, in the order of telling: doubled and reordered where a fault says so."""
+"""What the portfolio stream is told, in the order of telling: faults lose, double and reorder some of it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ class UpdateQueue:
         if self._faults.is_quiet:
             self._queue.append(update)
             return
+        if self._faults.strikes(FaultName.LOST_UPDATES, now, WHERE):
+            self._release()
+            return
         times = 2 if self._faults.strikes(FaultName.DUPLICATE_UPDATES, now, WHERE) else 1
         if self._held is None and self._faults.strikes(FaultName.REORDERED_UPDATES, now, WHERE):
             self._held, self._held_is_old = update, False
@@ -34,6 +37,11 @@ class UpdateQueue:
             return
         self._queue += [update] * times
         self._release()
+
+    @property
+    def waiting(self) -> int:
+        """How many are to be sent."""
+        return len(self._queue)
 
     def drain(self) -> list[Making]:
         """Everything to be sent now; what is held back waits for one more call at most."""
