@@ -16,7 +16,9 @@ from typing import Any, Final
 import msgspec
 
 from volguard.adapters.journal_chain import GENESIS, row_hash, sync_directory
-from volguard.model.errors import JournalDamaged
+from volguard.adapters.journal_reader import JournalReader
+from volguard.adapters.recovery import beginning_of
+from volguard.model.errors import JournalDamaged, VolguardError
 from volguard.model.units import IST
 
 FORMAT: Final = "volguard.side_file/1"
@@ -43,6 +45,12 @@ class SideRecord:
     rows: tuple[SideRow, ...]
     is_cut: bool
 
+    @property
+    def session_id(self) -> str | None:
+        """The session whose book it changed; None: there was none, or it could not be told."""
+        opening = self.rows[0].body if self.rows else {}
+        return opening.get("session_id")
+
 
 class SideFile:
     """Appends rows and waits for the disk after each. Close it."""
@@ -54,7 +62,7 @@ class SideFile:
 
     @classmethod
     def create(cls, journal: Path, purpose: str, at: datetime) -> SideFile:
-        """A new one beside a journal (0600), which says whose it is in its first line. Raises OSError."""
+        """A new one beside a journal (0600); its first line says of which session. Raises OSError."""
         stamp = at.astimezone(IST).strftime("%Y%m%dT%H%M%S")
         journal.parent.mkdir(parents=True, exist_ok=True)
         for number in range(1, 100):
@@ -65,7 +73,8 @@ class SideFile:
             except FileExistsError:
                 continue
             made = cls(path, descriptor)
-            made.write(OPENING, {"format": FORMAT, "journal": journal.name, "purpose": purpose}, at)
+            opening = {"format": FORMAT, "journal": journal.name, "purpose": purpose}
+            made.write(OPENING, opening | {"session_id": session_of(journal)}, at)
             sync_directory(path.parent)
             return made
         raise FileExistsError(f"{journal.stem}.{purpose}-{stamp}: a hundred of them are there already")
@@ -87,6 +96,17 @@ class SideFile:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def session_of(journal: Path) -> str | None:
+    """The session that a journal is of; None when there is none, or it cannot be read now."""
+    if not journal.exists():
+        return None
+    try:
+        with JournalReader.open(journal) as reader:
+            return beginning_of(reader).started.session_id if reader.head[0] else None
+    except (VolguardError, OSError):
+        return None
 
 
 def side_files(journal: Path) -> tuple[Path, ...]:

@@ -51,8 +51,8 @@ def causes_of_doubt(desk: Desk) -> frozenset[str]:
     """Causes of worry that hold now, by the last readings of the broker's book."""
     held = {
         UNREAD: desk.bad_book_reads > 0,
-        MISMATCH: desk.is_book_untrue or any(_counts(m) and not _is_foreign(m) for m in desk.mismatches),
-        ELSEWHERE: any(_counts(m) and _is_foreign(m) for m in desk.mismatches),
+        MISMATCH: desk.is_book_untrue or any(_counts(m) and not m.is_foreign for m in desk.mismatches),
+        ELSEWHERE: any(_counts(m) and m.is_foreign for m in desk.mismatches),
     }
     return frozenset(cause for cause, holds in held.items() if holds)
 
@@ -117,13 +117,23 @@ def _differences(turn: Turn, view: BrokerView) -> tuple[Difference, ...]:
 
 def _carried(turn: Turn, found: tuple[Difference, ...]) -> tuple[Mismatch, ...]:
     before = {(m.kind, m.subject, m.text): m for m in turn.desk.mismatches}
+    traded = {fill.contract.symbol for trade in turn.desk.book.trades for fill in trade.fills}
     delay = timedelta(seconds=turn.settings.execution.absence_delay_s)
     carried: list[Mismatch] = []
     for one in found:
         text = f"{one.kind.value} {one.subject}: ours {one.ours}, the broker's {one.theirs} ({one.reason})"
         old = before.get((one.kind.value, one.subject, text))
         if old is None:
-            old = Mismatch(kind=one.kind.value, subject=one.subject, text=text, last_at=turn.now, reads=1)
+            # What we traded ourselves today and do not hold any more is no stranger's.
+            is_foreign = one.kind in FROM_ELSEWHERE and one.subject not in traded
+            old = Mismatch(
+                kind=one.kind.value,
+                is_foreign=is_foreign,
+                subject=one.subject,
+                text=text,
+                last_at=turn.now,
+                reads=1,
+            )
         elif turn.now - old.last_at >= delay:
             old = replace(old, last_at=turn.now, reads=old.reads + 1)
         carried.append(old)
@@ -147,13 +157,13 @@ def _judge(turn: Turn) -> None:
     for mismatch in turn.desk.mismatches:
         if not _counts(mismatch):
             continue
-        if _is_foreign(mismatch):
+        if mismatch.is_foreign:
             degrade(turn, ELSEWHERE, mismatch.text)
             continue
         degrade(turn, MISMATCH, mismatch.text)
         if mismatch.kind in OF_AN_ORDER and mismatch.last_at == turn.now:
             turn.effects.append(Query(tag=mismatch.subject, ts=turn.now))
-    worst = [m for m in turn.desk.mismatches if not _is_foreign(m) and m.reads >= READS_TO_HALT]
+    worst = [m for m in turn.desk.mismatches if not m.is_foreign and m.reads >= READS_TO_HALT]
     if worst and not turn.desk.is_book_untrue:
         turn.desk = replace(turn.desk, is_book_untrue=True, paged_at=turn.now)
         halt(turn, MISMATCH, worst[0].text)
@@ -161,7 +171,7 @@ def _judge(turn: Turn) -> None:
 
 def _agree(turn: Turn) -> None:
     desk = turn.desk
-    if any(not _is_foreign(m) or not _counts(m) for m in desk.mismatches):
+    if any(not m.is_foreign or not _counts(m) for m in desk.mismatches):
         return
     turn.desk = replace(desk, awaits_book=False, is_book_untrue=False)
     if desk.trading_state is TradingState.RECONCILING:
@@ -170,7 +180,3 @@ def _agree(turn: Turn) -> None:
 
 def _counts(mismatch: Mismatch) -> bool:
     return mismatch.reads >= READS_TO_COUNT
-
-
-def _is_foreign(mismatch: Mismatch) -> bool:
-    return mismatch.kind in FROM_ELSEWHERE

@@ -16,7 +16,7 @@ from volguard.measure.stress_settings import StressSettings
 from volguard.model.book import Book, Bucket
 from volguard.model.broker import BrokerPosition
 from volguard.model.decision import Phase, SafetyLevel, TradingState
-from volguard.model.event import PAPER, Effect, Link, Record
+from volguard.model.event import PAPER, Effect, Link, OutsideFill, Record
 from volguard.model.market import SourceInfo
 from volguard.nse.rules import Rules
 from volguard.pricing.quote_flags import FlagSettings
@@ -78,10 +78,19 @@ class Mismatch:
     """One difference between our book and the broker's, and in how many readings it stood the same."""
 
     kind: str
+    is_foreign: bool  # somebody else's doing: our own trades are as they were
     subject: str
     text: str
     last_at: datetime  # the last reading that was counted
     reads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideLeft:
+    """What of an execution by other means closed nothing yet: our own that it closed may not be heard of."""
+
+    fill: OutsideFill
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +129,7 @@ class Desk:
     mismatches: tuple[Mismatch, ...] = ()
     orphans: tuple[BrokerPosition, ...] = ()  # held there, never traded here
     adopted_fill_ids: tuple[str, ...] = ()
+    outside_left: tuple[OutsideLeft, ...] = ()
     is_yielding: bool = False  # somebody else closes what is held: nothing is sent any more
     book: Book = field(default_factory=Book)
     baskets: tuple[Basket, ...] = ()

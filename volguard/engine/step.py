@@ -29,7 +29,7 @@ from volguard.engine.supervisor import (
     page_again,
     start_flatten,
 )
-from volguard.engine.taken_over import take_over
+from volguard.engine.taken_over import book_outside, take_over
 from volguard.engine.unknown_orders import ask_off_again, on_absent, seek_unknown, take_back, unknown_orders
 from volguard.model.decision import TradingState
 from volguard.model.errors import InvariantBroken
@@ -178,6 +178,7 @@ def _take(turn: Turn, event: Event) -> None:
             note_order_word(turn, event.tag)
             if sought is not None:
                 take_back(turn, sought)
+            book_outside(turn)
             close_late_fills(turn)
             drop_stale_exits(turn)
             drive(turn, is_fresh=False)

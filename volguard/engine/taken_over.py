@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from volguard.engine.orders import put_trade
-from volguard.engine.state import Turn
+from volguard.engine.state import OutsideLeft, Turn
 from volguard.model.book import Fill, Trade, TradeState, positions_of
 from volguard.model.event import ClosedElsewhere, FillBooked, OutsideFill, TradeChanged
 
@@ -13,35 +13,60 @@ from volguard.model.event import ClosedElsewhere, FillBooked, OutsideFill, Trade
 def take_over(turn: Turn, event: ClosedElsewhere) -> None:
     """Book executions of the account that no order of this book made, as far as they close what it holds.
 
-    What they opened beyond that is the broker's word against ours, and the next reading of its book says so.
-    One that was booked before changes nothing.
+    What closes nothing yet waits for our own executions that are still to be heard of; what stays is the
+    broker's word against ours, and the next reading of its book says so. Each is taken once.
     """
-    for outside in event.fills:
-        if outside.fill_id not in turn.desk.fill_ids:
-            _book(turn, outside, event.source)
-    for trade in turn.desk.book.live_trades:
-        touched = any(fill.tag == event.source for fill in trade.fills)
+    new = [fill for fill in event.fills if fill.fill_id not in turn.desk.fill_ids]
+    turn.desk = replace(
+        turn.desk,
+        fill_ids=(*turn.desk.fill_ids, *(fill.fill_id for fill in new)),
+        outside_left=(
+            *turn.desk.outside_left,
+            *(OutsideLeft(fill=fill, source=event.source) for fill in new),
+        ),
+    )
+    book_outside(turn)
+
+
+def book_outside(turn: Turn) -> None:
+    """Book what waits, as far as something is held now that it closes."""
+    left: list[OutsideLeft] = []
+    for one in turn.desk.outside_left:
+        rest = _book(turn, one.fill, one.source)
+        if rest is not None:
+            left.append(replace(one, fill=rest))
+    turn.desk = replace(turn.desk, outside_left=tuple(left))
+
+
+def _settle_if_flat(turn: Turn, source: str) -> None:
+    for trade in turn.desk.book.trades:
+        touched = any(fill.tag == source for fill in trade.fills) and trade.state is not TradeState.CLOSED
         if touched and not positions_of(trade.fills):
-            closed = replace(trade, state=TradeState.CLOSED, closed_at=turn.now, exit_reason=event.source)
+            closed = replace(trade, state=TradeState.CLOSED, closed_at=turn.now, exit_reason=source)
             put_trade(turn, closed)
             baskets = tuple(b for b in turn.desk.baskets if b.trade_id != trade.trade_id)
             turn.desk = replace(turn.desk, baskets=baskets)
             turn.records.append(
-                TradeChanged(
-                    ts=turn.now, trade_id=trade.trade_id, state=closed.state.value, reason=event.source
-                )
+                TradeChanged(ts=turn.now, trade_id=trade.trade_id, state=closed.state.value, reason=source)
             )
 
 
-def _book(turn: Turn, outside: OutsideFill, source: str) -> None:
+def _book(turn: Turn, outside: OutsideFill, source: str) -> OutsideFill | None:
+    # What of it is left when all that it closes is closed.
     left = outside.quantity
-    for trade in turn.desk.book.live_trades:
+    for trade in turn.desk.book.trades:
         units = min(left, _closable(trade, outside))
         if units:
             is_first = outside.is_first_of_order and left == outside.quantity
             _join(turn, trade, replace(outside, quantity=units, is_first_of_order=is_first), source)
             left -= units
-    turn.desk = replace(turn.desk, fill_ids=(*turn.desk.fill_ids, outside.fill_id))
+    if left < outside.quantity:
+        _settle_if_flat(turn, source)
+    if not left:
+        return None
+    return replace(
+        outside, quantity=left, is_first_of_order=outside.is_first_of_order and left == outside.quantity
+    )
 
 
 def _closable(trade: Trade, outside: OutsideFill) -> int:

@@ -57,13 +57,14 @@ def day_journal_path(
             note(f"continuing {path.name}")
             return path
         engine_settings = restore(old.settings, Settings)
-        desk = recover_state(reader, Engine(engine_settings.engine, rules_of(engine_settings))).desk
+        engine = Engine(engine_settings.engine, rules_of(engine_settings))
+        desk = with_closed_elsewhere(path, recover_state(reader, engine), engine).desk
     if desk is not None and (desk.book.positions or desk.book.live_orders):
         held = ", ".join(f"{p.quantity:+d} {p.contract.symbol}" for p in desk.book.positions) or "live orders"
         raise UsageError(
             f"{path.name} of {old.trading_date.isoformat()} holds {held}, and cannot be continued: "
             f"{why or 'its day is over'}",
-            hint="volguard flatten closes them; or move the journal away and adopt them in the new session",
+            hint="volguard flatten closes them; or move the journal away and volguard reconcile --adopt",
         )
     aside = next_session_path(path.parent, path.stem, old.trading_date)
     lock = JournalLock.take(path)
@@ -78,19 +79,27 @@ def day_journal_path(
 
 
 def closed_elsewhere(path: Path, state: State) -> tuple[ClosedElsewhere, ...]:
-    """What `volguard flatten` closed while no session ran, by its records beside the journal; each once.
+    """What `volguard flatten` closed of this session's book, by its records beside the journal; each once.
 
-    Raises JournalDamaged when such a record was changed.
+    A record of another session is none of this book's. Raises JournalDamaged when one was changed.
     """
     if state.desk is None:
         return ()
     known = set(state.desk.fill_ids)
-    told = ((one.name, _fills_of(read_side_file(one))) for one in side_files(path))
+    records = [read_side_file(one) for one in side_files(path)]
+    told = [(r.path.name, _fills_of(r)) for r in records if r.session_id == state.desk.session_id]
     return tuple(
         ClosedElsewhere(ts=state.desk.now, source=name, fills=fills)
         for name, fills in told
         if any(fill.fill_id not in known for fill in fills)
     )
+
+
+def with_closed_elsewhere(path: Path, state: State, engine: Engine) -> State:
+    """The state as it is once what was closed elsewhere is booked. Raises JournalDamaged."""
+    for event in closed_elsewhere(path, state):
+        state = engine.step(state, event).state
+    return state
 
 
 def _fills_of(record: SideRecord) -> tuple[OutsideFill, ...]:

@@ -187,7 +187,7 @@ def open_session(
             opening=(
                 *_opening(
                     state,
-                    replace(started, session_id=path.stem),
+                    replace(started, session_id=session_id_of(path, started)),
                     journal,
                     lambda: _history(settings, source, started.ts, around.note),
                 ),
@@ -198,6 +198,17 @@ def open_session(
             screen=around.screen,
             opened=opened.pop_all(),
         )
+
+
+def session_id_of(path: Path, started: SessionStarted) -> str:
+    """The name of a new session, of which its tags are made.
+
+    An account's journal keeps its name: two sessions of one day must never share a tag, or an order of the
+    first would pass for one of the second.
+    """
+    if started.broker == PAPER:
+        return path.stem
+    return f"{path.stem}-{started.ts:%Y%m%dT%H%M%S%f}"
 
 
 def _path_of(
