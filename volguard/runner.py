@@ -13,6 +13,7 @@ from volguard.model.errors import JournalWriteFailed, LockHeld
 from volguard.model.event import (
     PAPER,
     Alert,
+    BookCarried,
     BrokerBookRead,
     Cancel,
     ClosedElsewhere,
@@ -49,6 +50,7 @@ DURABLE_EVENTS = (
     OrderAbsent,
     BrokerBookRead,
     ClosedElsewhere,
+    BookCarried,
     OperatorSpoke,
     KillSwitchSeen,
     SessionEnded,

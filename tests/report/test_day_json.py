@@ -17,7 +17,8 @@ KEYS = [
     "schema", "session_id", "phase", "source", "trading_date", "snapshots", "decisions", "decisions_hash",
     "refusals", "refusals_by_rule", "orders", "fills", "execution", "trades", "buckets",
     "open_positions", "missing_marks",
-    "realised_pnl_inr", "unrealised_pnl_inr", "gross_pnl_inr", "charges_inr", "net_pnl_inr", "data_quality",
+    "realised_pnl_inr", "unrealised_pnl_inr", "gross_pnl_inr", "charges_inr",
+    "carried_pnl_inr", "net_pnl_inr", "data_quality",
     "gaps", "step_ms", "journal", "halted_reason", "ended",
 ]  # fmt: skip
 

@@ -19,13 +19,15 @@ from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.recovery import beginning_of
 from volguard.adapters.side_file import SideFile
 from volguard.config.roots import Root
+from volguard.engine.carried import book_to_carry
+from volguard.engine.state import State
 from volguard.model.book import Book, Fill, TradeState
 from volguard.model.decision import TradingState
 from volguard.model.errors import UsageError
-from volguard.model.event import ClosedElsewhere, OrderFilled, OutsideFill, SessionStarted
+from volguard.model.event import BookCarried, ClosedElsewhere, OrderFilled, OutsideFill, SessionStarted
 from volguard.model.instrument import Side
 from volguard.model.order import OrderState
-from volguard.wiring.live import closed_elsewhere, day_journal_path, live_journal_path
+from volguard.wiring.live import carried_book, closed_elsewhere, day_journal_path, live_journal_path
 from volguard.wiring.session import session_id_of
 
 SHORT = 1  # of the condor's legs
@@ -108,17 +110,89 @@ def test_the_record_of_this_session_is_booked_once(root: Root) -> None:
     assert closed_elsewhere(path, after) == ()
 
 
-def test_a_flat_journal_of_another_day_is_set_aside_and_a_held_one_refused(root: Root) -> None:
-    """What flatten closed beside it counts: such a book is flat."""
+def tomorrow_of(path: Path) -> SessionStarted:
+    """The start of a session on the day after the journal's."""
+    old = started_in(path)
+    day = timedelta(days=1)
+    return replace(old, ts=old.ts + day, trading_date=old.trading_date + day, session_id="next")
+
+
+def begun(started: SessionStarted, *events: BookCarried) -> State:
+    """A session's state after its start and what was carried into it."""
+    state = ENGINE.step(State(), replace(started, broker="upstox")).state
+    for event in events:
+        state = ENGINE.step(state, event).state
+    return state
+
+
+def test_the_book_is_carried_to_the_next_day(root: Root) -> None:
+    """The trade is there with its fills, numbered anew; what it made before is not the day's."""
     path, said = live_journal_path(root, shipped()), []
     write_journal(path, held())
-    tomorrow = replace(started_in(path), trading_date=started_in(path).trading_date + timedelta(days=1))
-    with pytest.raises(UsageError, match=r"holds -65 .* it is of another day") as caught:
-        day_journal_path(root, shipped(), tomorrow, said.append)
-    assert "reconcile --adopt" in str(caught.value.hint)
-    close_beside(path)
+    tomorrow = tomorrow_of(path)
     assert day_journal_path(root, shipped(), tomorrow, said.append) == path
     assert not path.exists() and "set aside" in said[0]
+    (event,) = carried_book(path, tomorrow, said.append)
+    assert "T001" in said[1]
+    desk = desk_of(begun(tomorrow, event))
+    assert [(p.quantity, p.contract) for p in desk.book.positions] == [(-65, CONTRACT)]
+    assert desk.book.trades[0].state is TradeState.OPEN and desk.fill_ids == ("41",)
+    # A crash before the new journal's first row loses nothing: it is carried again.
+    assert carried_book(path, tomorrow, said.append) == (event,)
+    # What agrees with the broker's positions is agreed upon: no execution of today is asked for it.
+    steps = read(begun(tomorrow, event), view(position(-65, leg=SHORT)), times=2)
+    assert desk_of(steps[-1].state).mismatches == () and not desk_of(steps[-1].state).awaits_book
+
+
+def test_what_earlier_days_made_is_not_the_days(root: Root) -> None:
+    """A trade that had made 260 less charges at its last mark begins the day at nothing."""
+    path = live_journal_path(root, shipped())
+    write_journal(path, held())
+    desk = desk_of(live(book=held(), last_gross_inr={"T001": Decimal(260)}))
+    event = book_to_carry(desk, "old.db", TS, TS.date())
+    assert event is not None
+    assert event.trades[0].carried_pnl_inr == Decimal(259) and event.last_gross_inr == {"T001": Decimal(260)}
+    unmarked = book_to_carry(desk_of(live(book=held())), "old.db", TS, TS.date())
+    assert unmarked is not None and unmarked.trades[0].carried_pnl_inr == Decimal(0)
+
+
+def test_what_expired_is_not_carried() -> None:
+    """The exchange has settled it."""
+    desk = desk_of(live(book=held()))
+    after = CONTRACT.expiry + timedelta(days=1)
+    assert book_to_carry(desk, "old.db", TS, CONTRACT.expiry) is not None
+    assert book_to_carry(desk, "old.db", TS, after) is None
+
+
+def test_what_flatten_closed_beside_it_is_not_carried(root: Root) -> None:
+    """Such a book is flat."""
+    path, said = live_journal_path(root, shipped()), []
+    write_journal(path, held())
+    close_beside(path)
+    tomorrow = tomorrow_of(path)
+    day_journal_path(root, shipped(), tomorrow, said.append)
+    assert carried_book(path, tomorrow, said.append) == ()
+
+
+def test_a_held_journal_of_today_is_not_left(root: Root) -> None:
+    """Other settings, or another version, in mid-day: run it on as it began."""
+    path = live_journal_path(root, shipped())
+    write_journal(path, held())
+    other = replace(started_in(path), settings_hash="another")
+    with pytest.raises(UsageError, match=r"of today holds -65 .* settings, phase or version have changed"):
+        day_journal_path(root, shipped(), other, lambda _text: None)
+    assert path.exists()
+
+
+def test_a_clock_that_went_back_is_refused(root: Root) -> None:
+    """A journal of tomorrow is not set aside by a session of today."""
+    path = live_journal_path(root, shipped())
+    write_journal(path, Book())
+    old = started_in(path)
+    with pytest.raises(UsageError, match="after the session's day"):
+        day_journal_path(
+            root, shipped(), replace(old, trading_date=old.trading_date - timedelta(days=1)), print
+        )
 
 
 def test_a_fill_of_ours_that_is_heard_late_meets_what_closed_it() -> None:

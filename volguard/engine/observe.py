@@ -150,7 +150,7 @@ def _mark(turn: Turn, trade: Trade) -> ClosingMark | None:
 def _pnl_net_inr(turn: Turn, marks: Mapping[str, ClosingMark | None]) -> Decimal | None:
     total = ZERO
     for trade in turn.desk.book.trades:
-        total += trade.cash_inr - trade.charges_inr
+        total += trade.cash_inr - trade.charges_inr - trade.carried_pnl_inr
         if trade.state.is_live:
             mark = marks[trade.trade_id]
             if mark is None:
@@ -186,7 +186,7 @@ def stop_pnl_inr(
                 gross = known[key]
             else:  # never marked: what the touch says, else no credit for what it may still cost
                 gross = trade.cash_inr + mark.value_inr if mark is not None else min(trade.cash_inr, ZERO)
-        total += gross - trade.charges_inr
+        total += gross - trade.charges_inr - trade.carried_pnl_inr
     turn.desk = replace(turn.desk, last_gross_inr=known)
     return total
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from volguard.engine.adopt import adopt
 from volguard.engine.baskets import close_late_fills, drive, unwind_entries
 from volguard.engine.breakers import note_feed, note_order_word, rest_breakers
+from volguard.engine.carried import carry
 from volguard.engine.day_outlook import outlook_of
 from volguard.engine.entries import seek_entries
 from volguard.engine.exits import seek_exits
@@ -35,6 +36,7 @@ from volguard.model.decision import TradingState
 from volguard.model.errors import InvariantBroken
 from volguard.model.event import (
     Alert,
+    BookCarried,
     BrokerBookRead,
     Cancel,
     ClosedElsewhere,
@@ -191,6 +193,8 @@ def _take(turn: Turn, event: Event) -> None:
             drive(turn, is_fresh=False)
         case ClosedElsewhere():
             take_over(turn, event)
+        case BookCarried():
+            carry(turn, event)
         case TimePassed():
             pass
         case KillSwitchSeen(present=present):

@@ -99,6 +99,7 @@ class Trade:
     max_loss_inr: Decimal  # with round-trip costs, all lots
     reserved_inr: Decimal
     margin_inr: Decimal = ZERO  # asked for it alone when it was approved
+    carried_pnl_inr: Decimal = ZERO  # what earlier days made of it, charges taken off
     fills: tuple[Fill, ...] = ()
     opened_at: datetime | None = None
     closed_at: datetime | None = None

@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
-from volguard.model.book import Fill
+from volguard.model.book import Fill, Trade
 from volguard.model.broker import BrokerView
 from volguard.model.decision import Approved, Decision, FigureValue, Phase, SafetyLevel, TradingState
 from volguard.model.instrument import OptionContract, Side, Underlying
@@ -165,6 +165,19 @@ class ClosedElsewhere:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BookCarried:
+    """What the account's session before held at its end, by its journal (`source`, a file's name).
+
+    `last_gross_inr`: per trade what it had made at its last sound mark, before charges.
+    """
+
+    ts: datetime
+    source: str
+    trades: tuple[Trade, ...]
+    last_gross_inr: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimePassed:
     """A live source is silent and something waits for time to pass."""
 
@@ -216,6 +229,7 @@ Event = (
     | OrderAbsent
     | BrokerBookRead
     | ClosedElsewhere
+    | BookCarried
     | TimePassed
     | OperatorSpoke
     | KillSwitchSeen

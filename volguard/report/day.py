@@ -7,7 +7,7 @@ that gross = realised + unrealised and net = gross - charges hold on the printed
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ from math import ceil
 from statistics import fmean, median
 
 from volguard.execution.quality import SentOrder
-from volguard.model.book import ZERO, Book, Fill, positions_of, realised_pnl_inr
+from volguard.model.book import ZERO, Book, Fill, Trade, positions_of, realised_pnl_inr
 from volguard.model.decision import Action, Breach, Decision
 from volguard.model.event import Alert, FeedGap, MarketSeen, SessionStarted, StateChanged
 from volguard.model.instrument import OptionContract
@@ -63,6 +63,7 @@ class Money:
     realised: Decimal
     unrealised: Decimal | None
     charges: Decimal
+    carried: Decimal  # what earlier days made of what is carried, charges taken off
 
     @property
     def gross(self) -> Decimal | None:
@@ -71,8 +72,8 @@ class Money:
 
     @property
     def net(self) -> Decimal | None:
-        """Gross less charges."""
-        return None if self.gross is None else self.gross - self.charges
+        """Gross less charges and less what earlier days made: the day's own."""
+        return None if self.gross is None else self.gross - self.charges - self.carried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +162,7 @@ def build_day(inputs: DayInputs) -> DayReport:
         fills=fills,
         trades=tuple(trade_result(trade, marks) for trade in inputs.book.trades),
         positions=positions,
-        money=_money([fill for _, fill in fills], marks),
+        money=_money([fill for _, fill in fills], marks, inputs.book.trades),
         missing_marks=tuple(position.contract for position in positions if position.mark is None),
         refusals=_refusals(inputs.decisions),
         refusals_by_rule={hit.rule: hit.count for hit in hits},
@@ -179,7 +180,7 @@ def _fills_in_order(book: Book) -> tuple[tuple[str, Fill], ...]:
     return tuple(sorted(fills, key=lambda pair: pair[1].ts))
 
 
-def _money(fills: list[Fill], marks: Marks) -> Money:
+def _money(fills: list[Fill], marks: Marks, trades: Sequence[Trade]) -> Money:
     realised = money(realised_pnl_inr(fills))
     gross = gross_pnl_inr(fills, marks)
     return Money(
@@ -187,6 +188,7 @@ def _money(fills: list[Fill], marks: Marks) -> Money:
         # From gross, so that a repeating decimal in an average price loses no paisa between the two.
         unrealised=None if gross is None else money(gross) - realised,
         charges=money(sum((fill.charges_inr for fill in fills), ZERO)),
+        carried=money(sum((trade.carried_pnl_inr for trade in trades), ZERO)),
     )
 
 

@@ -69,6 +69,7 @@ def _money(report: DayReport) -> Mapping[str, str | None]:
         "unrealised_pnl_inr": _text(money.unrealised),
         "gross_pnl_inr": _text(money.gross),
         "charges_inr": _text(money.charges),
+        "carried_pnl_inr": _text(money.carried),
         "net_pnl_inr": _text(money.net),
     }
 

@@ -114,7 +114,9 @@ def _cards(report: DayReport, doc: Mapping[str, Any]) -> str:
 
 def _parts(doc: Mapping[str, Any]) -> str:
     realised, unrealised = inr(doc["realised_pnl_inr"]), inr(doc["unrealised_pnl_inr"])
-    return f"realised {realised}<br>unrealised {unrealised}"
+    carried = doc["carried_pnl_inr"]
+    earlier = f"<br>of earlier days {inr(carried, is_signed=True)}" if float(carried) else ""
+    return f"realised {realised}<br>unrealised {unrealised}{earlier}"
 
 
 def _day_charts(report: DayReport) -> str:

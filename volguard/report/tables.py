@@ -40,6 +40,12 @@ def chain_table(document: Mapping[str, Any]) -> Table:
     return table
 
 
+def carried_words(doc: Mapping[str, Any]) -> str:
+    """What earlier days made of what was carried into the day; empty where nothing was."""
+    carried = doc["carried_pnl_inr"]
+    return "" if float(carried) == 0.0 else f", of earlier days {amount_text(carried, is_signed=True)}"
+
+
 def session_summary(document: Mapping[str, Any]) -> RenderableType:
     """A day's document on one screen: result, trades, why not more, quality, where it is journaled."""
     from rich.console import Group
@@ -95,7 +101,7 @@ def _summary_rows(doc: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         "made of",
         f"realised {amount_text(doc['realised_pnl_inr'], is_signed=True)}, "
         f"unrealised {amount_text(doc['unrealised_pnl_inr'], is_signed=True)}, "
-        f"charges {amount_text(doc['charges_inr'])}",
+        f"charges {amount_text(doc['charges_inr'])}" + carried_words(doc),
     )
     for row in doc["buckets"]:
         yield (

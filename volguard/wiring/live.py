@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
@@ -19,10 +20,11 @@ from volguard.adapters.side_file import SideRecord, read_side_file, side_files
 from volguard.config.loader import restore
 from volguard.config.roots import Root
 from volguard.config.settings import Settings
-from volguard.engine.state import State
+from volguard.engine.carried import book_to_carry
+from volguard.engine.state import Desk, State
 from volguard.engine.step import Engine
-from volguard.model.errors import UsageError
-from volguard.model.event import ClosedElsewhere, OutsideFill, SessionStarted
+from volguard.model.errors import JournalDamaged, UsageError
+from volguard.model.event import BookCarried, ClosedElsewhere, OutsideFill, SessionStarted
 from volguard.model.instrument import OptionContract, Side
 from volguard.wiring.sources import rules_of
 
@@ -42,8 +44,8 @@ def day_journal_path(
 ) -> Path:
     """The account's journal, ready for a session: to be continued, or new with the old one set aside.
 
-    Raises UsageError when the old one holds positions that this session would not know of, LockHeld when a
-    session runs on it.
+    What one of an earlier day holds is carried, by `carried_book`. Raises UsageError when one of the same day
+    holds positions and cannot be continued, LockHeld when a session runs on it.
     """
     path = live_journal_path(root, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,20 +53,23 @@ def day_journal_path(
         return path
     with JournalReader.open(path) as reader:
         before = beginning_of(reader)
-        old = before.started
-        why = _why_not(old, started)
-        if not why and before.ended in MAY_GO_ON:
-            note(f"continuing {path.name}")
-            return path
-        engine_settings = restore(old.settings, Settings)
-        engine = Engine(engine_settings.engine, rules_of(engine_settings))
-        desk = with_closed_elsewhere(path, recover_state(reader, engine), engine).desk
-    if desk is not None and (desk.book.positions or desk.book.live_orders):
+    old = before.started
+    why = _why_not(old, started)
+    if not why and before.ended in MAY_GO_ON:
+        note(f"continuing {path.name}")
+        return path
+    desk = _end_of(path, path)
+    if old.trading_date > started.trading_date:
+        raise UsageError(
+            f"{path.name} is of {old.trading_date.isoformat()}, after the session's day "
+            f"{started.trading_date.isoformat()}",
+            hint="check the clock of this machine",
+        )
+    if old.trading_date == started.trading_date and (desk.book.positions or desk.book.live_orders):
         held = ", ".join(f"{p.quantity:+d} {p.contract.symbol}" for p in desk.book.positions) or "live orders"
         raise UsageError(
-            f"{path.name} of {old.trading_date.isoformat()} holds {held}, and cannot be continued: "
-            f"{why or 'its day is over'}",
-            hint="volguard flatten closes them; or move the journal away and volguard reconcile --adopt",
+            f"{path.name} of today holds {held}, and cannot be continued: {why or 'its day is over'}",
+            hint="run it on with the settings that it began with; or volguard flatten closes what it holds",
         )
     aside = next_session_path(path.parent, path.stem, old.trading_date)
     lock = JournalLock.take(path)
@@ -74,8 +79,45 @@ def day_journal_path(
                 one.rename(path.parent / one.name.replace(path.name, aside.name, 1))
     finally:
         lock.release()
-    note(f"{path.name} of {old.trading_date.isoformat()} is flat and set aside as {aside.name}")
+    note(f"{path.name} of {old.trading_date.isoformat()} is set aside as {aside.name}")
     return path
+
+
+def carried_book(path: Path, started: SessionStarted, note: Callable[[str], None]) -> tuple[BookCarried, ...]:
+    """What the account's session before left to a new one; empty when it was flat or there was none.
+
+    Read from the file that was set aside, so that a crash between the two loses nothing.
+    """
+    aside = newest_aside(path)
+    if aside is None:
+        return ()
+    carried = book_to_carry(_end_of(aside, path), aside.name, started.ts, started.trading_date)
+    if carried is None:
+        return ()
+    note(f"carried from {aside.name}: {', '.join(trade.trade_id for trade in carried.trades)}")
+    return (carried,)
+
+
+def newest_aside(path: Path) -> Path | None:
+    """The account's journal that was set aside last."""
+    pattern = re.compile(rf"{re.escape(path.stem)}-(\d{{4}}-\d\d-\d\d)-(\d+)\.db")
+    found = [
+        (match.group(1), int(match.group(2)), one)
+        for one in path.parent.glob(f"{path.stem}-*.db")
+        if (match := pattern.fullmatch(one.name))
+    ]
+    return max(found)[2] if found else None
+
+
+def _end_of(journal: Path, account: Path) -> Desk:
+    # The desk at a journal's end, with what was closed beside the account's journal booked.
+    with JournalReader.open(journal) as reader:
+        settings = restore(beginning_of(reader).started.settings, Settings)
+        engine = Engine(settings.engine, rules_of(settings))
+        desk = with_closed_elsewhere(account, recover_state(reader, engine), engine).desk
+    if desk is None:
+        raise JournalDamaged(f"journal {journal} holds no session", seq=1)
+    return desk
 
 
 def closed_elsewhere(path: Path, state: State) -> tuple[ClosedElsewhere, ...]:

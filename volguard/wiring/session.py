@@ -29,14 +29,14 @@ from volguard.engine.state import State, Step
 from volguard.engine.step import Engine
 from volguard.model.decision import Phase
 from volguard.model.errors import RiskRefused, UsageError
-from volguard.model.event import PAPER, Event, HistoryLoaded, SessionResumed, SessionStarted
+from volguard.model.event import PAPER, BookCarried, Event, HistoryLoaded, SessionResumed, SessionStarted
 from volguard.model.instrument import OptionContract
 from volguard.model.market import SourceInfo
 from volguard.nse.rules import Rules
 from volguard.ports import MarketData, Screen
 from volguard.runner import Exchange, Outcome, Pace, Runner, Watch
 from volguard.volatility.forecast import MONTH_SESSIONS, ForecastReach, make_forecasts
-from volguard.wiring.live import closed_elsewhere, day_journal_path
+from volguard.wiring.live import carried_book, closed_elsewhere, day_journal_path
 from volguard.wiring.sources import Source, SourceRequest, open_source, opening_time, rules_of
 
 VIX_NAME: Final = "INDIA_VIX"
@@ -192,6 +192,7 @@ def open_session(
                     lambda: _history(settings, source, started.ts, around.note),
                 ),
                 *closed_elsewhere(path, state),
+                *_carried(path, state, started, around.note),
             ),
             state=state,
             frames=frames,
@@ -209,6 +210,14 @@ def session_id_of(path: Path, started: SessionStarted) -> str:
     if started.broker == PAPER:
         return path.stem
     return f"{path.stem}-{started.ts:%Y%m%dT%H%M%S%f}"
+
+
+def _carried(
+    path: Path, state: State, started: SessionStarted, note: Callable[[str], None]
+) -> tuple[BookCarried, ...]:
+    if started.broker == PAPER or state.desk is not None:
+        return ()
+    return carried_book(path, started, note)
 
 
 def _path_of(
