@@ -130,6 +130,21 @@ def test_the_end_of_the_day_can_be_asked_for(counter: Counter) -> None:
     assert counter.do("--json").document["end_of_day"] is None
 
 
+@pytest.mark.parametrize(("route", "named"), [("funds", "change of cash"), ("brokerage", FAR_CALL.symbol)])
+def test_a_day_that_was_asked_for_and_is_not_whole_is_exit_75(
+    counter: Counter, route: str, named: str
+) -> None:
+    """The figure that could not be had is named; the comparison is shown all the same, and it agrees."""
+    rule = FaultRule(name=FaultName.SERVER_ERROR_BEFORE, probability=1.0, where=frozenset({route}))
+    counter.served.ask(lambda core: setattr(core.faults, "_armed", Faults((rule,), seed=1)._armed))
+    words = ("--set", "upstox.read_attempts=1")
+    done = counter.do("--end-of-day", "--json", *words)
+    assert done.code == 75 and done.document["agrees"] and named in done.error["error"]
+    assert counter.do(*words).code == 0  # nobody asked for the end of the day
+    counter.trade_outside()
+    assert counter.do("--end-of-day", *words).code == 7  # a mismatch is the graver word
+
+
 def test_nobody_logged_in_is_exit_4(counter: Counter) -> None:
     """With the command that logs in."""
     for path in (counter.root / "data").glob(".token-*.json"):
@@ -180,7 +195,7 @@ def test_a_call_that_makes_no_sense_is_exit_2(counter: Counter, words: tuple[str
 
 
 def test_adopting_without_a_session_says_who_adopts(counter: Counter) -> None:
-    """A dry run shows the orphans and asks nobody; with --yes the next start is named."""
+    """A dry run shows the orphans and asks nobody; with --yes the command that starts one is named."""
     counter.trade_outside()
     dry = counter.do("--adopt", "--dry-run", "--json")
     assert dry.code == 7
@@ -189,7 +204,7 @@ def test_adopting_without_a_session_says_who_adopts(counter: Counter) -> None:
         "answer": None,
     }
     done = counter.do("--adopt", "--yes")
-    assert done.code == 2 and "no session runs" in done.err and "volguard run --adopt" in done.err
+    assert done.code == 2 and "no session runs" in done.err and "volguard run --broker upstox" in done.err
 
 
 @pytest.mark.parametrize("answer", ["n", "y"])

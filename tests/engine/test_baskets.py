@@ -229,3 +229,9 @@ def test_slices_are_whole_lots_of_the_dated_freeze_quantity() -> None:
     """1,800 units frozen and 65 a lot: 27 lots, 1,755 units, are the largest order."""
     assert slice_units(make_turn(PLAIN), settled(0)) == 1755
     assert slice_units(make_turn(PLAIN), replace(settled(0), lot_size=75)) == 1800
+
+
+def test_a_trade_whose_lot_is_above_the_freeze_quantity_still_leaves() -> None:
+    """Its slices are whole lots of the trading date, never 0 units."""
+    assert slice_units(make_turn(PLAIN), replace(settled(0), lot_size=1801)) == 1755
+    assert slice_units(make_turn(PLAIN), replace(settled(0), lot_size=1800)) == 1800

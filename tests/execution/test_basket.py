@@ -28,6 +28,7 @@ from volguard.execution.basket import (
 )
 from volguard.execution.lifecycle import booked, told
 from volguard.model.book import Bucket, Leg, Position, StructureKind, Trade, TradeState
+from volguard.model.errors import InvariantBroken
 from volguard.model.event import OrderUpdated
 from volguard.model.instrument import Side
 from volguard.model.order import TAG_LENGTH_MAX, Order, OrderState, Purpose, Urgency
@@ -121,6 +122,12 @@ def test_slices_are_whole_lots_below_the_freeze_quantity(lots: int) -> None:
             assert sum(line.quantity for line in lines if line.contract == contract) == 65 * lots
         tags = [line.tag for line in lines]
         assert len(set(tags)) == len(tags) and max(map(len, tags)) <= TAG_LENGTH_MAX
+
+
+def test_orders_of_no_units_are_refused_by_name() -> None:
+    """No slice of a leg can be 0 units: it would never be closed."""
+    with pytest.raises(InvariantBroken, match="at most 0 units"):
+        entry_basket(a_trade(), session_code="abcd1234", freeze=0, reason="entry")
 
 
 def test_tags_of_other_attempts_and_sessions_differ() -> None:

@@ -39,6 +39,21 @@ def test_fills_of_one_order_are_billed_together() -> None:
     assert other.contract == CALL
 
 
+def test_orders_from_elsewhere_are_billed_one_by_one() -> None:
+    """They share a tag, where they were heard of: contract, side and the broker's order tell them apart."""
+    fills = [
+        replace(one, tag="flatten.jsonl")
+        for one in (fill(1), fill(2, CALL), fill(3), fill(4), fill(4, side=Side.SELL))
+    ]
+    found = filled_orders(fills, {"F1": "B1", "F2": "B2", "F3": "B1", "F4": "B4"})
+    assert [(one.contract, [f.fill_id for f in one.fills]) for one in found] == [
+        (PUT, ["F1", "F3"]),
+        (CALL, ["F2"]),
+        (PUT, ["F4"]),
+        (PUT, ["F4"]),
+    ]
+
+
 @pytest.mark.parametrize(
     ("theirs", "verdict"),
     [
@@ -77,6 +92,22 @@ def test_a_day_without_fills_has_no_charges() -> None:
     assert charges_of_contracts(()) == ()
     still = replace(CASH, available_inr=Decimal(2_000_000))
     assert change_of_cash((), still, "").verdict is Verdict.AGREES
+
+
+def test_what_was_not_answered_is_told_from_what_is_not_known() -> None:
+    """A question that failed makes its contract and the whole unread, and its reason is said first."""
+    put, call = filled_orders((BOUGHT, fill(2, CALL)))
+    unlisted = BilledOrder(order=put, theirs_inr=None, reason="not listed")
+    failed = BilledOrder(order=call, theirs_inr=None, reason="HTTP 503", is_unread=True)
+    figures = {figure.subject: figure for figure in charges_of_contracts((unlisted, failed))}
+    assert {name: one.is_unread for name, one in figures.items()} == {
+        PUT.symbol: False,
+        CALL.symbol: True,
+        "all contracts": True,
+    }
+    assert figures["all contracts"].reason == "HTTP 503"
+    assert change_of_cash((BOUGHT,), None, "HTTP 423", is_unread=True).is_unread
+    assert not change_of_cash((BOUGHT,), replace(CASH, opening_inr=None), "").is_unread
 
 
 def test_cash_changes_by_premiums_less_charges() -> None:

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from tests.fakes import EXPIRY, TS, call, order, put
 from tests.model.books import make_trade
-from volguard.execution.reconcile import Difference, DifferenceKind, differences, expired_of, fills_on
+from volguard.execution.reconcile import (
+    Difference,
+    DifferenceKind,
+    differences,
+    executions_of,
+    expired_of,
+    fills_on,
+)
 from volguard.model.book import Book, Fill, Trade
 from volguard.model.broker import BrokerOrder, BrokerPosition, BrokerTrade, BrokerView, InstrumentKey
 from volguard.model.instrument import OptionContract, Side
@@ -355,6 +362,42 @@ def test_executions_are_compared_one_by_one() -> None:
     for changes in others:
         other = replace(second, **changes)  # type: ignore[arg-type]
         assert kinds(diff(book, replace(whole, trades=(first, other)))) == ["trade_terms"]
+
+
+def split_between_two_trades(**changes: object) -> tuple[Book, BrokerView]:
+    """An execution of 130 from elsewhere that closed 65 of each of two trades, and the broker that has it."""
+    opened = fill(1, quantity=65), fill(2, quantity=65)
+    closed = replace(fill(9, side=Side.SELL), tag="flatten.jsonl")
+    others = closed, replace(closed, **changes)  # type: ignore[arg-type]
+    first, second = (make_trade(opened[i], others[i], trade_id=f"T00{i + 1}") for i in range(2))
+    book = replace(book_of(*opened), trades=(first, second))
+    whole = their_trade(closed, quantity=130, order_id="B-outside")
+    trades = (their_trade(opened[0]), their_trade(opened[1]), whole)
+    return book, replace(mirror(book), trades=trades, positions=())
+
+
+def test_an_execution_that_closed_two_trades_is_one() -> None:
+    """Both parts bear the broker's one number: together they are what it lists, and nothing differs."""
+    book, view = split_between_two_trades()
+    assert diff(book, view) == ()
+    assert [(one.fill_id, one.quantity) for one in executions_of(fills_on(book, TS.date()))] == [
+        ("F1", 65),
+        ("F9", 130),
+        ("F2", 65),
+    ]
+
+
+def test_parts_of_an_execution_that_do_not_fit_are_a_difference() -> None:
+    """Other price, contract or side under one number, or too few units: what we booked is shown in full."""
+    for changes in ({"price": Decimal("8.25")}, {"contract": CALL}, {"side": Side.BUY}, {"quantity": 60}):
+        book, view = split_between_two_trades(**changes)
+        found = [one for one in diff(book, view) if one.kind is K.TRADE_TERMS]
+        (one,) = found
+        assert one.subject == "F9" and ("125" in one.ours) is ("quantity" in changes)
+        assert one.ours.count(" at ") == (1 if "quantity" in changes else 2)
+    book, view = split_between_two_trades()
+    (missing,) = diff(book, replace(view, trades=(view.trades or ())[:2]))
+    assert missing.kind is K.UNPROVEN_FILL and "SELL 130" in missing.ours
 
 
 def test_fills_of_a_day_are_those_of_its_date() -> None:

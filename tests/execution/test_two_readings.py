@@ -42,7 +42,7 @@ def test_what_one_reading_shows_was_in_motion() -> None:
     assert both == ([], ["position", "position"])
 
 
-@pytest.mark.parametrize("kind", [kind for kind in DifferenceKind if RESTS_ON[kind]])
+@pytest.mark.parametrize("kind", [kind for kind in DifferenceKind if RESTS_ON[kind] and kind is not K.UNREAD])
 def test_a_reading_that_could_not_look_clears_nothing(kind: DifferenceKind) -> None:
     """A difference seen once counts when the other reading lacks a book that it rests on."""
     book = RESTS_ON[kind][0]
@@ -57,7 +57,22 @@ def test_a_reading_that_could_not_look_clears_nothing(kind: DifferenceKind) -> N
 def test_a_book_that_neither_reading_has_lasts_as_unread() -> None:
     """It proves nothing."""
     assert told(reading(unread=("trades",)), reading(unread=("trades",))) == (["unread"], [])
-    assert told(reading(unread=("trades",)), reading(unread=("orders",))) == ([], ["unread", "unread"])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(a, b) for a in BOOKS for b in BOOKS if a != b] + [(("orders", "trades"), "trades")]
+)
+def test_two_halves_are_no_whole_reading(first: str | tuple[str, ...], second: str) -> None:
+    """Trades missing first, orders missing then: no reading had all three books, so nothing agrees."""
+    blind = (first,) if isinstance(first, str) else first
+    lasting, moving = told(reading(unread=blind), reading(unread=(second,)))
+    assert lasting == ["unread"] * len({*blind, second}) and moving == []
+
+
+def test_one_whole_reading_is_enough() -> None:
+    """Whichever of the two it was: what the other could not read was in motion."""
+    assert told(reading(unread=("trades", "orders")), reading()) == ([], ["unread", "unread"])
+    assert told(reading(), reading(unread=("positions",))) == ([], ["unread"])
 
 
 def test_every_kind_says_what_it_rests_on() -> None:

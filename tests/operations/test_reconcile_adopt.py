@@ -87,10 +87,10 @@ def test_a_refusal_is_a_mismatch_that_stays(scene: Scene) -> None:
 
 
 def test_without_a_session_nobody_would_watch(scene: Scene, tmp_path: Path) -> None:
-    """The error names the command that adopts at its start."""
+    """The error names a command that there is, and what closes the position instead."""
     with pytest.raises(UsageError, match="no session runs") as caught:
         adopted(scene, tmp_path / "paper.db")
-    assert "volguard run --adopt" in caught.value.hint
+    assert "volguard run --broker upstox" in caught.value.hint and "volguard flatten" in caught.value.hint
 
 
 def test_nothing_is_sent_without_a_yes(scene: Scene, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -32,7 +33,9 @@ from volguard.model.book import Book, Fill
 from volguard.model.errors import JournalDamaged, TryLater, UsageError
 from volguard.model.instrument import Side
 from volguard.model.order import Order, OrderState
+from volguard.operations.reconcile_now import require_figures
 from volguard.simulator.exchange_account import Overnight
+from volguard.simulator.upstox_server.messages import Response
 
 K = DifferenceKind
 POSITIONS = endpoints.POSITIONS.path
@@ -278,6 +281,32 @@ def test_a_difference_of_one_reading_counts_when_the_other_was_blind(scene: Scen
     assert [one.kind for one in done.confirmed.moving] == [K.UNREAD]
 
 
+def test_two_looks_that_lack_another_book_each_agree_in_nothing(scene: Scene) -> None:
+    """First the executions fail, then the orders: no look had all three books, and that is no agreement."""
+    scene.fail("trades")
+    scene.clock.in_pause = lambda: scene.fail("order_book")
+    done = scene.reconcile()
+    assert not done.agrees and done.confirmed.moving == ()
+    assert [(one.kind, one.subject) for one in done.confirmed.lasting] == [
+        (K.UNREAD, "orders"),
+        (K.UNREAD, "trades"),
+    ]
+
+
+def test_a_position_under_the_name_of_another_contract_is_not_ours_and_not_nothing(scene: Scene) -> None:
+    """Its key is of our short call, its symbol of another strike: ours is not proven, theirs a stranger's."""
+    reply = scene.ask_raw(POSITIONS)
+    rows = json.loads(reply.body)
+    (row,) = [one for one in rows["data"] if one["quantity"] < 0]
+    row["trading_symbol"] = row["tradingsymbol"] = row["trading_symbol"].replace(str(CALL.strike), "25550")
+    scene.answer_with(POSITIONS, replace(reply, body=json.dumps(rows).encode()))
+    done = scene.reconcile()
+    assert [(one.kind, one.subject, one.theirs) for one in done.confirmed.lasting] == [
+        (K.GHOST_POSITION, CALL.symbol, "none"),
+        (K.ORPHAN_POSITION, row["instrument_token"], "-65"),
+    ]
+
+
 def test_a_read_that_fails_once_is_no_difference(scene: Scene) -> None:
     """The client asks again, and all agrees."""
     scene.fail("positions", times=1)
@@ -401,7 +430,33 @@ def test_what_the_broker_does_not_give_is_not_available(scene: Scene, route: str
     (figure,) = [one for one in document["end_of_day"]["figures"] if one["subject"] == subject]
     assert (figure["verdict"], figure["theirs_inr"]) == ("not_available", None)
     assert route in figure["reason"] and figure["ours_inr"] is not None
-    assert document["agrees"]
+    assert document["agrees"] and figure["unread"]
+    with pytest.raises(TryLater, match=re.escape(subject)) as caught:
+        require_figures(document)
+    assert caught.value.exit_code == 75
+
+
+def test_a_day_that_is_whole_asks_for_no_second_call(scene: Scene) -> None:
+    """Every figure was had; where no end of the day was wanted nothing is missing either."""
+    for end_of_day in (True, False):
+        require_figures(scene.document(end_of_day=end_of_day))
+
+
+def test_a_token_that_dies_before_the_figures_is_no_missing_figure(scene: Scene) -> None:
+    """Log in first: exit 4, as at every other question."""
+    scene.answer_with(endpoints.FUNDS.path, dead_token(scene))
+    with pytest.raises(ApiFailure) as caught:
+        scene.reconcile(end_of_day=True)
+    assert caught.value.exit_code == 4
+
+
+def dead_token(scene: Scene) -> Response:
+    """What a token that was revoked is told."""
+    token, scene._token = scene._token, "revoked"
+    try:
+        return scene.ask_raw(endpoints.FUNDS.path)
+    finally:
+        scene._token = token
 
 
 def test_executions_of_others_make_the_cash_not_comparable(scene: Scene) -> None:
@@ -411,4 +466,5 @@ def test_executions_of_others_make_the_cash_not_comparable(scene: Scene) -> None
     document = scene.document(end_of_day=True)
     figure = document["end_of_day"]["figures"][-1]
     assert document["agrees"] and figure["verdict"] == "not_available"
-    assert "2 executions from elsewhere" in figure["reason"]
+    assert "2 executions from elsewhere" in figure["reason"] and not figure["unread"]
+    require_figures(document)  # the broker never tells them apart: to ask again is no use

@@ -61,7 +61,7 @@ def reconcile(
     """Compare our book with the broker's: positions, orders, executions; twice where they differ.
 
     Reads only, beside a running session too. One line when all agrees. Exit 0 agrees, 7 they differ,
-    4 not logged in, 75 the broker is away.
+    4 not logged in, 75 the broker is away, or did not give a figure that --end-of-day asked for.
 
     \b
     Examples:
@@ -74,7 +74,7 @@ def reconcile(
     """
     _check(adopt=adopt, yes=yes, dry_run=dry_run)
     from volguard.operations.reconcile_adopt import reconcile_and_adopt
-    from volguard.operations.reconcile_now import reconcile_document, reconcile_now
+    from volguard.operations.reconcile_now import reconcile_document, reconcile_now, require_figures
     from volguard.operations.reconcile_open import journal_path, reconcile_desk
 
     found = root_of(root)
@@ -87,6 +87,8 @@ def reconcile(
         else:
             document = reconcile_document(desk, reconcile_now(desk, end_of_day=end_of_day))
     _finish(document, csv, as_json=as_json)
+    if end_of_day:
+        require_figures(document)
 
 
 def _check(*, adopt: bool, yes: bool, dry_run: bool) -> None:

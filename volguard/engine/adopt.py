@@ -1,4 +1,8 @@
-"""What the broker holds and this book never traded comes under management, by the operator's word alone."""
+"""What the broker holds and this book never traded comes under management, by the operator's word alone.
+
+Only what an exit can close is taken: whole lots, as the contract's lot size is on the trading date. What is
+no whole lot stays the operator's, and so do the longs that may cover it: an exit would sell them away.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,17 @@ from decimal import Decimal
 from typing import Final
 
 from volguard.engine.state import Turn
+from volguard.measure.broker_net import group_of
 from volguard.measure.payoff import max_loss_points
 from volguard.model.book import ZERO, Bucket, Fill, Leg, StructureKind, Trade, TradeState, positions_of
+from volguard.model.broker import BrokerPosition
+from volguard.model.errors import DateNotCovered
 from volguard.model.event import Alert, FillBooked, Severity, TradeChanged
 from volguard.model.instrument import OptionContract, Side
 from volguard.model.units import rupees
 
 CODE: Final = "adopted"
+BY_HAND: Final = "close it with volguard flatten"
 
 # A contract with signed units and what a unit cost.
 _Held = tuple[OptionContract, int, Decimal]
@@ -23,21 +31,53 @@ _Held = tuple[OptionContract, int, Decimal]
 
 def adopt(turn: Turn) -> None:
     """Make trades of the orphans that two readings showed; from the next look on the exit rules mind them."""
-    held: list[_Held] = []
-    for position in turn.desk.orphans:
-        price = position.entry_price or position.last_price
-        if position.contract is None or price is None:
-            text = f"{position.quantity:+d} {position.key} cannot be adopted: no option of ours, or no price"
-            _say(turn, Severity.CRITICAL, text)
-        else:
-            held.append((position.contract, position.quantity, price))
-    if not held:
+    held = _adoptable(turn)
+    if not turn.desk.orphans:
         _say(turn, Severity.INFO, "nothing to adopt: the broker holds nothing that two readings showed")
     for expiry in sorted({contract.expiry for contract, _, _ in held}):
         for layer in _layers([one for one in held if one[0].expiry == expiry]):
             _take(turn, expiry, layer)
     taken = {contract for contract, _, _ in held}
     turn.desk = replace(turn.desk, orphans=tuple(p for p in turn.desk.orphans if p.contract not in taken))
+
+
+def _adoptable(turn: Turn) -> list[_Held]:
+    held: list[_Held] = []
+    left: list[tuple[BrokerPosition, str]] = []
+    for position in turn.desk.orphans:
+        price = position.entry_price or position.last_price
+        if position.contract is None or price is None:
+            left.append((position, "no option of ours, or no price"))
+        elif why := _no_whole_lot(turn, position.contract, position.quantity):
+            left.append((position, why))
+        else:
+            held.append((position.contract, position.quantity, price))
+    bare = {group_of(p.contract): p for p, _ in left if p.contract is not None and p.quantity < 0}
+    covers = {one[0]: bare[group_of(one[0])] for one in held if one[1] > 0 and group_of(one[0]) in bare}
+    for position, why in left:
+        _leave(turn, position, why)
+    for position in turn.desk.orphans:
+        if position.contract in covers:
+            short = covers[position.contract]
+            _leave(turn, position, f"it may cover {_name(short)}, which is not adopted")
+    return [one for one in held if one[0] not in covers]
+
+
+def _no_whole_lot(turn: Turn, contract: OptionContract, quantity: int) -> str:
+    try:
+        lot = turn.rules.contracts.lot_size(contract.underlying, turn.desk.trading_date, contract.expiry)
+    except DateNotCovered as error:
+        return f"its lot size is not known ({error.message})"
+    return f"no whole lots of {lot}, no exit order could close it all" if quantity % lot else ""
+
+
+def _leave(turn: Turn, position: BrokerPosition, why: str) -> None:
+    text = f"{position.quantity:+d} {_name(position)} is not adopted: {why}; nobody manages it, {BY_HAND}"
+    _say(turn, Severity.CRITICAL, text)
+
+
+def _name(position: BrokerPosition) -> str:
+    return position.key if position.contract is None else position.contract.symbol
 
 
 # A trade has the same units in each leg: what is held in other quantities is several trades.
@@ -55,8 +95,6 @@ def _take(turn: Turn, expiry: date, layer: Sequence[_Held]) -> None:
     trade_id = f"T{len(desk.book.trades) + 1:03d}"
     underlying, units = layer[0][0].underlying, abs(layer[0][1])
     lot = contracts.lot_size(underlying, desk.trading_date, expiry)
-    if units % lot:
-        lot = units
     legs = tuple(Leg(contract=c, side=Side.BUY if q > 0 else Side.SELL) for c, q, _ in layer)
     credit = -sum(float(price) * (1 if q > 0 else -1) for _, q, price in layer)
     loss = max_loss_points(legs, credit)

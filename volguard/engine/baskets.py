@@ -147,10 +147,17 @@ def put_basket(turn: Turn, basket: Basket) -> None:
 
 
 def slice_units(turn: Turn, trade: Trade) -> int:
-    """The largest order below the freeze quantity, in whole lots."""
-    underlying = trade.legs[0].contract.underlying
-    freeze = turn.rules.contracts.freeze_quantity(underlying, turn.desk.trading_date)
-    return freeze // trade.lot_size * trade.lot_size
+    """The largest order below the freeze quantity, in whole lots; never 0.
+
+    A trade whose own lot is above the freeze quantity leaves in lots of the trading date.
+    """
+    contract, contracts, today = trade.legs[0].contract, turn.rules.contracts, turn.desk.trading_date
+    freeze = contracts.freeze_quantity(contract.underlying, today)
+    lot = trade.lot_size
+    if lot > freeze:
+        lot = contracts.lot_size(contract.underlying, today, contract.expiry)
+    # Below one lot the exchange takes no order at all: what is sent then it refuses, and the others go on.
+    return freeze // lot * lot or freeze
 
 
 def _serve(turn: Turn, basket: Basket, want: Want) -> bool:

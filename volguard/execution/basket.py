@@ -15,6 +15,7 @@ from typing import Final
 from volguard.execution.ladder import patience_s, rungs
 from volguard.execution.settings import ExecutionSettings
 from volguard.model.book import Leg, Position, Trade
+from volguard.model.errors import InvariantBroken
 from volguard.model.instrument import OptionContract, Side
 from volguard.model.order import (
     CANCELLABLE_STATES,
@@ -292,6 +293,8 @@ def _lines(
 
 
 def _slices(units: int, freeze: int) -> tuple[int, ...]:
+    if freeze < 1:
+        raise InvariantBroken(f"orders of at most {freeze} units close nothing")
     full, rest = divmod(units, freeze)
     return (freeze,) * full + ((rest,) if rest else ())
 

@@ -1,11 +1,12 @@
 """The end of a day in figures: our charges and our change of cash against the broker's, each with its reason.
 
-What the broker does not tell is not available: it is never guessed, and it is no agreement either.
+What the broker does not tell is not available: it is never guessed, and it is no agreement either. A figure
+that it was asked for and did not answer is unread: later it may be had.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -14,7 +15,7 @@ from typing import Final
 from volguard.execution.reconcile import Difference, DifferenceKind
 from volguard.model.book import Fill
 from volguard.model.broker import CashOfDay
-from volguard.model.instrument import OptionContract
+from volguard.model.instrument import OptionContract, Side
 from volguard.model.units import PAISA, money
 
 # Seven lines of charges, each rounded to the paisa by the broker and by nobody here, and the mean price.
@@ -34,7 +35,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayFigure:
-    """One figure of the day, rupees; None: that side does not know it, for the reason given."""
+    """One figure of the day, rupees; None: that side does not know it, for the reason given.
+
+    `is_unread`: the broker has it, and the question failed; else what is not known is so by its nature.
+    """
 
     kind: DifferenceKind
     subject: str
@@ -42,6 +46,7 @@ class DayFigure:
     theirs_inr: Decimal | None
     tolerance_inr: Decimal
     reason: str
+    is_unread: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -79,21 +84,33 @@ class FilledOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BilledOrder:
-    """An order beside the broker's charges for it, None where they could not be had, for the reason given."""
+    """An order beside the broker's charges for it, None where they could not be had, for the reason given.
+
+    `is_unread`: the question failed.
+    """
 
     order: FilledOrder
     theirs_inr: Decimal | None
     reason: str = ""
+    is_unread: bool = False
 
 
-def filled_orders(fills: Iterable[Fill]) -> tuple[FilledOrder, ...]:
-    """The fills of a day by order, sorted by tag."""
-    by_tag: dict[str, list[Fill]] = {}
+def filled_orders(
+    fills: Iterable[Fill], order_ids: Mapping[str, str] | None = None
+) -> tuple[FilledOrder, ...]:
+    """The fills of a day by order, sorted by tag.
+
+    Orders that were not ours share the tag of where they were heard of: `order_ids`, the broker's number of
+    the order by that of its execution, tells them apart.
+    """
+    known = order_ids or {}
+    by_order: dict[tuple[str, str, OptionContract, Side], list[Fill]] = {}
     for fill in fills:
-        by_tag.setdefault(fill.tag, []).append(fill)
+        order = fill.tag, known.get(fill.fill_id, ""), fill.contract, fill.side
+        by_order.setdefault(order, []).append(fill)
     return tuple(
-        FilledOrder(tag=tag, contract=held[0].contract, fills=tuple(held))
-        for tag, held in sorted(by_tag.items())
+        FilledOrder(tag=tag, contract=contract, fills=tuple(held))
+        for (tag, _, contract, _), held in sorted(by_order.items())
     )
 
 
@@ -106,10 +123,13 @@ def charges_of_contracts(orders: Sequence[BilledOrder]) -> tuple[DayFigure, ...]
     return (*figures, _charges("all contracts", orders)) if orders else ()
 
 
-def change_of_cash(fills: Sequence[Fill], cash: CashOfDay | None, unknown: str) -> DayFigure:
+def change_of_cash(
+    fills: Sequence[Fill], cash: CashOfDay | None, unknown: str, *, is_unread: bool = False
+) -> DayFigure:
     """Premiums less charges of the day against the change of the broker's cash.
 
-    `unknown`: why the broker's figure cannot stand for ours; empty where it can.
+    `unknown`: why the broker's figure cannot stand for ours; empty where it can. `is_unread`: a question to
+    the broker failed.
     """
     ours = sum((fill.cash_inr - fill.charges_inr for fill in fills), Decimal(0))
     theirs = None if cash is None or unknown else cash.change_inr
@@ -123,6 +143,7 @@ def change_of_cash(fills: Sequence[Fill], cash: CashOfDay | None, unknown: str) 
         theirs_inr=theirs,
         tolerance_inr=FUNDS_TOLERANCE_INR,
         reason=why,
+        is_unread=is_unread,
     )
 
 
@@ -145,7 +166,8 @@ def inr_text(amount: Decimal | None) -> str:
 
 
 def _charges(subject: str, orders: Sequence[BilledOrder]) -> DayFigure:
-    missing = [billed.reason for billed in orders if billed.theirs_inr is None]
+    missing = [billed for billed in orders if billed.theirs_inr is None]
+    missing.sort(key=lambda billed: not billed.is_unread)  # what may be had later is said first
     theirs = None if missing else sum((billed.theirs_inr or Decimal(0) for billed in orders), Decimal(0))
     count = f"{len(orders)} order{'s' if len(orders) > 1 else ''}"
     return DayFigure(
@@ -154,5 +176,6 @@ def _charges(subject: str, orders: Sequence[BilledOrder]) -> DayFigure:
         ours_inr=money(sum((billed.order.charges_inr for billed in orders), Decimal(0))),
         theirs_inr=theirs,
         tolerance_inr=CHARGES_TOLERANCE_INR * len(orders),
-        reason=missing[0] if missing else f"{count}, by the broker's calculator",
+        reason=missing[0].reason if missing else f"{count}, by the broker's calculator",
+        is_unread=any(billed.is_unread for billed in missing),
     )

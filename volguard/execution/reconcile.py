@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -84,6 +84,27 @@ def expired_of(book: Book, on: date) -> tuple[OptionContract, ...]:
 def fills_on(book: Book, day: date) -> tuple[Fill, ...]:
     """Executions of one date, in the book's order."""
     return tuple(fill for trade in book.trades for fill in trade.fills if fill.ts.date() == day)
+
+
+def executions_of(fills: Iterable[Fill]) -> tuple[Fill, ...]:
+    """Fills as the broker counts executions: one that closed several trades is one again, in its order.
+
+    Those of one number, contract, side and price are added up, quantities and charges; the first's tag stays.
+    """
+    added: dict[tuple[str, OptionContract, Side, Decimal], Fill] = {}
+    for fill in fills:
+        key = fill.fill_id, fill.contract, fill.side, fill.price
+        before = added.get(key)
+        added[key] = (
+            fill
+            if before is None
+            else replace(
+                before,
+                quantity=before.quantity + fill.quantity,
+                charges_inr=before.charges_inr + fill.charges_inr,
+            )
+        )
+    return tuple(added.values())
 
 
 def _unread(view: BrokerView) -> Iterator[Difference]:
@@ -237,21 +258,23 @@ def _order_terms(
 
 
 def _of_trades(book: Book, today: Sequence[Fill], view: BrokerView) -> Iterator[Difference]:
-    booked = {fill.fill_id: fill for fill in today}
+    booked: dict[str, list[Fill]] = {}
+    for fill in executions_of(today):
+        booked.setdefault(fill.fill_id, []).append(fill)
     tag_of = tags_of_orders(book, view)
     ours = {order.request.tag for order in book.orders}
     seen: set[str] = set()
     for trade in view.trades or ():
-        tag, fill = tag_of.get(trade.order_id), booked.get(trade.trade_id)
+        tag, ours_of_it = tag_of.get(trade.order_id), booked.get(trade.trade_id)
         seen.add(trade.trade_id)
-        if fill is not None:
-            yield from _of_terms(fill, trade)
+        if ours_of_it is not None:
+            yield from _of_terms(ours_of_it, trade)
         elif tag in ours:
             what = f"{_terms_of(trade)} of {tag}"
             why = "an execution of our own order was not told"
             yield _difference(DifferenceKind.UNBOOKED_TRADE, trade.trade_id, NOTHING, what, why)
     for fill_id in sorted(booked.keys() - seen):
-        what = f"{_terms_of(booked[fill_id])} of {booked[fill_id].tag}"
+        what = "; ".join(f"{_terms_of(fill)} of {fill.tag}" for fill in booked[fill_id])
         why = "the broker does not list this execution"
         yield _difference(DifferenceKind.UNPROVEN_FILL, fill_id, what, NOTHING, why)
 
@@ -262,8 +285,8 @@ def tags_of_orders(book: Book, view: BrokerView) -> dict[str, str]:
     return known | {row.order_id: row.tag for row in view.orders or () if row.tag is not None}
 
 
-def _of_terms(fill: Fill, trade: BrokerTrade) -> Iterator[Difference]:
-    ours, theirs = _terms_of(fill), _terms_of(trade)
+def _of_terms(fills: Sequence[Fill], trade: BrokerTrade) -> Iterator[Difference]:
+    ours, theirs = "; ".join(_terms_of(fill) for fill in fills), _terms_of(trade)
     if ours != theirs:
         why = "one side is wrong"
         yield _difference(DifferenceKind.TRADE_TERMS, trade.trade_id, ours, theirs, why)

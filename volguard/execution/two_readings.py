@@ -1,7 +1,8 @@
 """Two readings of the books, one after the other: what lasts is a disagreement, the rest was in motion.
 
 Orders move while books are read. A difference counts when both readings show it. Where one of them could not
-read what it rests on, nothing clears it: it counts too.
+read what it rests on, nothing clears it: it counts too. A book that was not read is cleared by a reading that
+had all three: two halves, each of which lacks another book, are no whole, and nothing was seen to agree.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ BOOKS: Final = (ORDERS, TRADES, POSITIONS)
 _K: Final = DifferenceKind
 # The broker's books that a reading must have for its silence to clear a difference of this kind.
 RESTS_ON: Final[Mapping[DifferenceKind, tuple[str, ...]]] = {
-    _K.UNREAD: (),
+    _K.UNREAD: BOOKS,
     _K.POSITION: (POSITIONS,),
     _K.ORPHAN_POSITION: (POSITIONS,),
     _K.GHOST_POSITION: (POSITIONS,),

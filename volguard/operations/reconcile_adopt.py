@@ -72,7 +72,8 @@ def adopt(journal: Path) -> str:
     if answer is None:
         raise UsageError(
             f"no session runs on {journal}: nobody would watch what is adopted",
-            hint="start one that adopts: volguard run --adopt, with the options of the session",
+            hint="start one with volguard run --broker upstox and its --phase, then ask again; "
+            "to close what is held instead: volguard flatten",
         )
     if not answer.startswith(TAKEN):
         raise ReconcileMismatch(

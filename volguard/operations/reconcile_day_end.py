@@ -16,9 +16,9 @@ from volguard.execution.day_end import (
     charges_of_contracts,
     filled_orders,
 )
-from volguard.execution.reconcile import tags_of_orders
+from volguard.execution.reconcile import executions_of, tags_of_orders
 from volguard.model.book import Book, Fill
-from volguard.model.broker import BrokerTrade, BrokerView, CashOfDay, InstrumentKey
+from volguard.model.broker import BrokerTrade, BrokerView, CashOfDay, ErrorClass, InstrumentKey
 from volguard.model.instrument import OptionContract, Side
 
 KeyOf = Callable[[OptionContract], InstrumentKey | None]
@@ -48,19 +48,24 @@ class DayEnd:
 def day_end(
     book: Book, today: Sequence[Fill], view: BrokerView, account: AccountReads, key_of: KeyOf
 ) -> DayEnd:
-    """Ask the broker for charges and cash, and hold them against the fills of the day."""
+    """Ask the broker for charges and cash, and hold them against the fills of the day.
+
+    Raises ApiFailure when nobody is logged in any more.
+    """
     executions = tuple(sorted(_executions(book, today, view), key=lambda one: one.trade_id))
-    billed = [_billed(order, account, key_of) for order in filled_orders(today)]
-    cash, unknown = _cash(account)
-    unknown = unknown or _other_movers(today, view, executions)
-    figures = (*charges_of_contracts(billed), change_of_cash(today, cash, unknown))
-    return DayEnd(executions=executions, figures=figures)
+    order_ids = {trade.trade_id: trade.order_id for trade in view.trades or ()}
+    billed = [_billed(order, account, key_of) for order in filled_orders(today, order_ids)]
+    cash, trouble = _cash(account)
+    is_unread = bool(trouble) or view.trades is None
+    unknown = trouble or _other_movers(today, view, executions)
+    change = change_of_cash(today, cash, unknown, is_unread=is_unread)
+    return DayEnd(executions=executions, figures=(*charges_of_contracts(billed), change))
 
 
 def _executions(book: Book, today: Sequence[Fill], view: BrokerView) -> Iterator[Execution]:
     theirs = {trade.trade_id: trade for trade in view.trades or ()}
     tags, ours = tags_of_orders(book, view), {order.request.tag for order in book.orders}
-    for fill in today:
+    for fill in executions_of(today):
         trade = theirs.pop(fill.fill_id, None)
         yield Execution(
             trade_id=fill.fill_id,
@@ -97,7 +102,7 @@ def _billed(order: FilledOrder, account: AccountReads, key_of: KeyOf) -> BilledO
     try:
         answer = account.charges(key, quantity=order.quantity, side=side, price=order.mean_price)
     except ApiFailure as failure:
-        return BilledOrder(order=order, theirs_inr=None, reason=failure.message)
+        return BilledOrder(order=order, theirs_inr=None, reason=_said(failure), is_unread=True)
     return BilledOrder(order=order, theirs_inr=answer.total_inr)
 
 
@@ -105,7 +110,14 @@ def _cash(account: AccountReads) -> tuple[CashOfDay | None, str]:
     try:
         return account.cash_of_day(), ""
     except ApiFailure as failure:
-        return None, failure.message
+        return None, _said(failure)
+
+
+# A token that died is no figure that is missing: nothing more will be answered.
+def _said(failure: ApiFailure) -> str:
+    if failure.error_class is ErrorClass.AUTH:
+        raise failure
+    return failure.message
 
 
 # Why the account's cash says nothing of our fills alone; empty where it does.

@@ -5,7 +5,7 @@ A document says it all: `volguard.reconcile/1`. Two runs over unchanged books di
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -15,7 +15,7 @@ from volguard.execution.day_end import DayFigure, differing, inr_text
 from volguard.execution.reconcile import Difference, DifferenceKind, differences, expired_of
 from volguard.execution.two_readings import BOOKS, Confirmed, Reading, confirm
 from volguard.model.book import Fill
-from volguard.model.errors import DateNotCovered
+from volguard.model.errors import DateNotCovered, TryLater
 from volguard.nse.rules import Rules
 from volguard.operations.reconcile_books import BrokerBooks, OurBook, broker_books
 from volguard.operations.reconcile_day_end import DayEnd, Execution, KeyOf, day_end
@@ -141,6 +141,21 @@ def reconcile_document(desk: ReconcileDesk, done: Reconciled) -> dict[str, Any]:
     }
 
 
+def require_figures(document: Mapping[str, Any]) -> None:
+    """The end of the day that was asked for is whole, but for what the broker does not tell by its nature.
+
+    Raises TryLater naming the figures that could not be had.
+    """
+    end = document["end_of_day"]
+    missing = [one for one in (end["figures"] if end is not None else ()) if one["unread"]]
+    if missing:
+        names = ", ".join(f"{one['what']} of {one['subject']}" for one in missing)
+        raise TryLater(
+            f"the end of the day is not whole: the broker did not give {names} ({missing[0]['reason']})",
+            hint="try again later; what could not be read is not compared",
+        )
+
+
 # A failed query of one book says nothing of why another failed.
 def _with_its_reason(difference: Difference, theirs: BrokerBooks) -> Difference:
     if difference.kind is not DifferenceKind.UNREAD:
@@ -206,5 +221,6 @@ def _figure(one: DayFigure) -> dict[str, Any]:
         "theirs_inr": None if one.theirs_inr is None else inr_text(one.theirs_inr),
         "tolerance_inr": inr_text(one.tolerance_inr),
         "verdict": one.verdict.value,
+        "unread": one.is_unread,
         "reason": one.reason,
     }

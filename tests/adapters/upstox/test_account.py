@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -27,7 +29,7 @@ from volguard.model.instrument import OptionContract, Side
 from volguard.model.order import OrderState
 
 OURS = InstrumentKey("NSE_FO|52567")
-CONTRACT = call(24800)
+CONTRACT = replace(call(23700), expiry=date(2026, 9, 8))  # as the rows name it
 
 
 def contract_of(key: InstrumentKey) -> OptionContract | None:
@@ -151,7 +153,9 @@ def test_one_order_is_one_object() -> None:
 
 def test_positions_keep_what_was_closed_today() -> None:
     """Signed units, values instead of the broker's profit; a missing average price does no harm."""
-    rows = [sample(POSITION_ROW, instrument_token=OURS, average_price=None), sample(POSITION_ROW, quantity=0)]
+    name = "NIFTY2690823700CE"
+    ours = {"instrument_token": OURS, "trading_symbol": name, "tradingsymbol": name, "average_price": None}
+    rows = [sample(POSITION_ROW, **ours), sample(POSITION_ROW, quantity=0)]
     held, closed = asked(lambda _: good(rows), lambda reads: reads.positions())
     assert (held.contract, held.quantity, held.overnight_quantity) == (CONTRACT, 15, 15)
     assert (closed.contract, closed.quantity) == (None, 0)

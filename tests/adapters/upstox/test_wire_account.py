@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,6 @@ import msgspec
 import pytest
 
 from tests.adapters.upstox.sample_texts import BROKERAGE, FUNDS_V2, FUNDS_V3, MARGIN, POSITION_ROW, STATIC_IP
-from tests.fakes import EXPIRY, NIFTY
 from volguard.adapters.upstox import endpoints
 from volguard.adapters.upstox.failures import ApiFailure
 from volguard.adapters.upstox.wire import data_of, success_body
@@ -30,12 +29,15 @@ from volguard.adapters.upstox.wire_account import (
     position_of,
 )
 from volguard.adapters.upstox.wire_funds import FundsData, OldFundsData
+from volguard.measure.broker_net import holdings, is_net_zero
 from volguard.model.broker import BrokerPosition, ChargesAnswer, Funds, InstrumentKey, MarginLine
 from volguard.model.errors import InvariantBroken
-from volguard.model.instrument import OptionContract, OptionType, Side
+from volguard.model.instrument import OptionContract, OptionType, Side, Underlying
 from volguard.model.units import IST
 
-PUT = OptionContract(underlying=NIFTY, expiry=EXPIRY, strike=24000, option_type=OptionType.PUT)
+PUT = OptionContract(
+    underlying=Underlying("BANKNIFTY"), expiry=date(2023, 10, 26), strike=38000, option_type=OptionType.PUT
+)
 KEY = InstrumentKey("NSE_FO|52618")
 
 
@@ -58,6 +60,21 @@ def test_a_position_row_is_a_position() -> None:
         sell_value_inr=Decimal("0.00"),
         last_price=Decimal("4.40"),
     )
+
+
+@pytest.mark.parametrize(
+    "symbol", ["BANKNIFTY23OCT38100PE", "BANKNIFTY23OCT38000CE", "NIFTY23OCT38000PE", "BANKNIFTY2390638000PE"]
+)
+@pytest.mark.parametrize("spelling", ["trading_symbol", "tradingsymbol"])
+def test_a_position_whose_symbol_names_another_contract_is_held_and_none_of_ours(
+    symbol: str, spelling: str
+) -> None:
+    """The key says one contract, the symbol another: its units stay, and no contract is guessed."""
+    found = position(**{spelling: symbol})
+    assert (found.contract, found.key, found.quantity) == (None, KEY, 15)
+    assert [(one.quantity, one.contract) for one in holdings((found,))] == [(15, None)]
+    assert not is_net_zero((found,))
+    assert position(**{spelling: "SOMETHING ELSE"}).contract == PUT
 
 
 def test_a_position_closed_today_stays_with_nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,7 @@ from tests.adapters.upstox.sample_texts import (
     TRADE_ROW,
 )
 from tests.adapters.upstox.test_wire_order_bodies import REQUEST
-from tests.fakes import EXPIRY, NIFTY
+from tests.fakes import NIFTY
 from volguard.adapters.upstox import endpoints
 from volguard.adapters.upstox.failures import ApiFailure
 from volguard.adapters.upstox.wire import data_of, success_body, whole_of
@@ -42,7 +42,7 @@ from volguard.model.instrument import OptionContract, OptionType, Side
 from volguard.model.order import OrderState
 from volguard.model.units import IST
 
-CALL = OptionContract(underlying=NIFTY, expiry=EXPIRY, strike=25000, option_type=OptionType.CALL)
+CALL = OptionContract(underlying=NIFTY, expiry=date(2026, 9, 8), strike=23700, option_type=OptionType.CALL)
 LINES = multi_body([(replace(REQUEST, tag=f"t{n}"), InstrumentKey(f"NSE_FO|{n}")) for n in range(3)])
 
 
@@ -175,7 +175,26 @@ def test_a_trade_row_is_an_execution() -> None:
         traded_at=datetime(2017, 8, 3, 15, 3, 42, tzinfo=IST),
     )
     assert trade(exchange_timestamp=None).traded_at == datetime(2021, 4, 23, 14, 22, 6, tzinfo=IST)
-    assert trade(trade_id=50091502, instrument_token="NSE_FO|52567").contract == CALL
+    ours = {"trading_symbol": "NIFTY2690823700CE", "tradingsymbol": "NIFTY2690823700CE"}
+    assert trade(trade_id=50091502, instrument_token="NSE_FO|52567", **ours).contract == CALL
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    ["NIFTY 23750 CE 08 SEP 26", "NIFTY2690823700PE", "NIFTY 23700 CE 15 SEP 26", "BANKNIFTY26SEP23700CE"],
+)
+@pytest.mark.parametrize("spelling", ["trading_symbol", "tradingsymbol"])
+def test_a_row_whose_symbol_names_another_contract_is_none_of_ours(symbol: str, spelling: str) -> None:
+    """The key says one contract, the symbol another: which is meant nobody knows, so it is neither."""
+    found = order(**{spelling: symbol})
+    assert (found.contract, found.key, found.tag) == (None, "NSE_FO|52567", "w-1-a")
+    own = {"trading_symbol": None, "tradingsymbol": None, "instrument_token": "NSE_FO|52567"}
+    assert trade(**own).contract == CALL and trade(**{**own, spelling: symbol}).contract is None
+
+
+def test_a_row_whose_symbol_cannot_be_parsed_is_known_by_its_key() -> None:
+    """A name that says nothing of a contract is no objection."""
+    assert order(trading_symbol="NIFTY", tradingsymbol=None).contract == CALL
 
 
 @pytest.mark.parametrize(

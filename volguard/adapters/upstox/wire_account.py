@@ -10,6 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from volguard.adapters.upstox.times import parse_time
+from volguard.adapters.upstox.trading_symbols import confirmed_by
 from volguard.adapters.upstox.wire_funds import FundsData
 from volguard.adapters.upstox.wire_values import Spare, Word, money_of, price_of, require_finite
 from volguard.model.broker import (
@@ -233,11 +234,15 @@ class StaticIp(msgspec.Struct, kw_only=True, frozen=True):
 
 
 def position_of(row: PositionRow, contract_of: ContractOf) -> BrokerPosition:
-    """The position a row tells of; quantity 0 for one that was closed today."""
+    """The position a row tells of; quantity 0 for one that was closed today.
+
+    Its contract is None where the key is none of ours, or where the row's own symbol names another contract:
+    it is held all the same. A symbol that cannot be parsed changes nothing.
+    """
     key = InstrumentKey(row.instrument_token)
     return BrokerPosition(
         key=key,
-        contract=contract_of(key),
+        contract=confirmed_by(contract_of(key), row.trading_symbol, row.tradingsymbol),
         product=row.product,
         quantity=row.quantity,
         overnight_quantity=row.overnight_quantity,

@@ -11,6 +11,7 @@ import msgspec
 
 from volguard.adapters.upstox.order_words import state_of
 from volguard.adapters.upstox.times import parse_time
+from volguard.adapters.upstox.trading_symbols import confirmed_by
 from volguard.adapters.upstox.wire import Summary
 from volguard.adapters.upstox.wire_errors import ErrorRow, WireError, plain
 from volguard.adapters.upstox.wire_order_bodies import MultiLine
@@ -199,13 +200,17 @@ class TradeRow(msgspec.Struct, kw_only=True, frozen=True):
 
 
 def order_of(row: OrderRow, contract_of: ContractOf) -> BrokerOrder:
-    """The order that a row of book, history or stream tells of."""
+    """The order that a row of book, history or stream tells of.
+
+    Its contract is None where the key is none of ours, or where the row's own symbol names another contract.
+    A symbol that cannot be parsed changes nothing.
+    """
     key = InstrumentKey(row.instrument_token)
     return BrokerOrder(
         order_id=row.order_id,
         tag=row.tag or None,
         key=key,
-        contract=contract_of(key),
+        contract=confirmed_by(contract_of(key), row.trading_symbol, row.tradingsymbol),
         side=row.transaction_type,
         product=row.product,
         quantity=row.quantity,
@@ -221,13 +226,16 @@ def order_of(row: OrderRow, contract_of: ContractOf) -> BrokerOrder:
 
 
 def trade_of(row: TradeRow, contract_of: ContractOf) -> BrokerTrade:
-    """The execution that a row tells of; its time is the exchange's, else the order's."""
+    """The execution that a row tells of; its time is the exchange's, else the order's.
+
+    Its contract is None as for `order_of`.
+    """
     key = InstrumentKey(row.instrument_token)
     return BrokerTrade(
         trade_id=str(row.trade_id),
         order_id=row.order_id,
         key=key,
-        contract=contract_of(key),
+        contract=confirmed_by(contract_of(key), row.trading_symbol, row.tradingsymbol),
         side=row.transaction_type,
         product=row.product,
         quantity=row.quantity,
