@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.command import make_root, volguard
-from tests.fakes import NOTHING_HAPPENS, TRADING, MemoryJournal, approval, make_engine, make_runner
+from tests.fakes import NOTHING_HAPPENS, TRADING, MemoryJournal, approval, make_engine, make_runner, shipped
 from tests.museum.broker import Nothing, Watched
 from tests.museum.scene import ENGINE, Scene, crash_day
 from tests.operations.flatten_scene import CONDORS, LOT, SHORTS, FlattenScene
@@ -21,12 +21,12 @@ from volguard.adapters.kill_switch import KillSwitchFile
 from volguard.adapters.upstox import endpoints
 from volguard.adapters.upstox.endpoints import Endpoint, Host
 from volguard.config import find_root
+from volguard.config.kill_switch import kill_switch_path
 from volguard.engine.state import State
 from volguard.model.decision import Approved, TradingState
 from volguard.model.event import KillSwitchSeen, OperatorCommand, TimePassed
 from volguard.model.instrument import Side
 from volguard.model.order import OrderState, Purpose
-from volguard.operations.flatten_desk import KILL_SWITCH
 from volguard.operations.flatten_loop import FlattenState
 from volguard.simulator.upstox_server.messages import Request, Response
 
@@ -167,7 +167,7 @@ def test_museum_31_stopped_with_the_positions_open(tmp_path: Path, monkeypatch: 
     root = make_root(tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    switch = KillSwitchFile(find_root(root, {}, Path("/")).resolve(KILL_SWITCH))
+    switch = KillSwitchFile(kill_switch_path(find_root(root, {}, Path("/")), shipped()))
     monkeypatch.chdir(elsewhere)
     assert switch.path.is_absolute() and not switch.is_present()
     KillSwitchFile(root / "data" / "KILL_SWITCH").put("enough")

@@ -13,7 +13,7 @@ from volguard.model.errors import VolguardError
 from volguard.model.event import OperatorCommand
 from volguard.model.units import IST
 from volguard.operations.flatten_record import FlattenRecord
-from volguard.operations.flatten_take_over import TAKE_OVER_S, TakenOver, take_over
+from volguard.operations.flatten_take_over import TAKE_OVER_S, TakenOver, put_switch, take_over
 from volguard.simulator.upstox_server.clock import VirtualClock
 
 START = datetime(2026, 9, 16, 10, 0, tzinfo=IST)
@@ -40,7 +40,7 @@ class Hall:
         self.rows = record.path
         try:
             return take_over(
-                self.kill_switch,
+                put_switch(self.kill_switch, record),
                 self.journal,
                 record,
                 self.clock,

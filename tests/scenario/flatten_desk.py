@@ -27,6 +27,11 @@ class Account:
     served: Served
     root: Path
 
+    @property
+    def kill_switch(self) -> Path:
+        """The file that a rehearsal's flatten puts."""
+        return self.root / "data" / "rehearsal" / "KILL_SWITCH"
+
     def do(self, *words: str, stdin: str | None = None) -> Done:
         """One command to its end, without a terminal."""
         return finish_with(self.begin(*words, stdin=stdin), stdin)

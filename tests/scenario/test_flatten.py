@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
 from pathlib import Path
 from signal import SIGINT
 
+from tests.adapters.journal_samples import written
 from tests.cli.command import finish, make_root, volguard
 from tests.scenario.flatten_desk import LOT, account
-from volguard.adapters.lock import JournalLock
+from volguard.adapters.control import ControlServer
+from volguard.adapters.lock import FlattenLock, JournalLock
 from volguard.adapters.side_file import read_side_file
+from volguard.model.event import OperatorCommand
 from volguard.model.instrument import OptionContract
 from volguard.simulator.upstox_server.faults import FaultName, FaultRule
 
@@ -56,7 +60,7 @@ def test_twelve_legs_one_of_them_frozen(tmp_path: Path) -> None:
         assert remains["name"] == frozen.symbol and remains["quantity"] == LOT
         assert first.error["exit_code"] == 8 and frozen.symbol in first.error["error"]
         assert "ALERT" in first.err
-        assert (desk.root / "data" / "KILL_SWITCH").is_file()
+        assert desk.kill_switch.is_file() and not (desk.root / "data" / "KILL_SWITCH").exists()
         record = read_side_file(Path(first.document["side_file"]))
         assert record.rows[-1].body["state"] == "not_flat"
         assert desk.first_uncovered() == ""
@@ -68,8 +72,10 @@ def test_twelve_legs_one_of_them_frozen(tmp_path: Path) -> None:
         tags = desk.our_tags()
         assert len(tags) == len(set(tags))
 
+        desk.kill_switch.unlink()
+        assert desk.do("flatten", "--plan").code == 0 and not desk.kill_switch.exists()
         third = desk.do("flatten", "--yes")
-        assert third.code == 0 and "ALREADY FLAT" in third.out
+        assert third.code == 0 and "ALREADY FLAT" in third.out and desk.kill_switch.is_file()
 
 
 def test_a_hung_process_holds_the_lock(tmp_path: Path) -> None:
@@ -110,12 +116,14 @@ def test_one_call_that_fails_for_ever(tmp_path: Path) -> None:
 
 
 def test_without_a_login_there_is_nothing_to_flatten_with(tmp_path: Path) -> None:
-    """A dead token is exit 4 with the way to a new one; nothing was written."""
+    """A dead token is exit 4 with the way to a new one; the kill switch is on, the plan put none."""
     with account(tmp_path) as desk:
         desk.served.ask(lambda core: core.tokens.revoke_all())
+        looked = desk.do("flatten", "--plan")
+        assert looked.code == 4 and not desk.kill_switch.exists()
         done = desk.do("flatten", "--yes")
-        assert done.code == 4 and "volguard token" in done.err
-        assert not (desk.root / "data" / "KILL_SWITCH").exists()
+        assert done.code == 4 and "volguard token" in done.err and "was not read" in done.err
+        assert desk.kill_switch.is_file()
         for token in (desk.root / "data").rglob(".token-*"):
             token.unlink()
         missing = desk.do("flatten", "--plan")
@@ -163,6 +171,55 @@ def test_the_operator_is_paged_and_the_broker_locked(tmp_path: Path) -> None:
 
 
 def test_no_account_and_no_session(tmp_path: Path) -> None:
-    """Nobody is logged in and nothing runs: exit 4."""
-    done = volguard("flatten", "--yes", root=make_root(tmp_path))
+    """Nobody is logged in and nothing runs: exit 4, with the kill switch on."""
+    root = make_root(tmp_path)
+    done = volguard("flatten", "--yes", root=root)
     assert done.code == 4 and "hint: volguard token" in done.err
+    assert (root / "data" / "KILL_SWITCH").is_file()
+
+
+def test_a_flat_paper_session_does_not_speak_for_the_account(tmp_path: Path) -> None:
+    """No login: both sessions are told to flatten, and the account that nobody read is not called flat."""
+    root = make_root(tmp_path)
+    folder = root / "journal"
+    folder.mkdir()
+    heard: list[tuple[str, str]] = []
+
+    def session(name: str, frame: str) -> ControlServer:
+        def take(word: OperatorCommand, _text: str) -> str:
+            heard.append((name, word.value))
+            return "ok"
+
+        server = ControlServer(folder / name, on_word=take)
+        assert server.start()
+        server.publish(frame.encode())
+        return server
+
+    written(folder / "simulator-2026-09-16-1.db")
+    paper = session("simulator-2026-09-16-1.db", '{"positions": [], "open_orders": []}')
+    live = session("paper.db", '{"positions": [{"quantity": -65, "symbol": "X"}], "open_orders": []}')
+    try:
+        done = volguard("flatten", "--yes", "--json", root=root)
+    finally:
+        live.close()
+        paper.close()
+    assert done.code == 4, done.err
+    assert done.document["state"] == "not_known" and done.document["papers"][0]["is_flat"]
+    assert sorted(heard) == [("paper.db", "FLATTEN"), ("simulator-2026-09-16-1.db", "FLATTEN")]
+    assert "the account was not read" in done.error["error"] and "kill switch on" in done.error["error"]
+    assert (root / "data" / "KILL_SWITCH").is_file()
+
+
+def test_a_second_flatten_is_refused_at_once(tmp_path: Path) -> None:
+    """Exit 79, naming the process that flattens; the look-alike heard nothing of it."""
+    with account(tmp_path) as desk:
+        desk.hold(desk.condors())
+        journal = desk.root / "journal" / "rehearsal-paper.db"
+        journal.parent.mkdir(exist_ok=True)
+        lock = FlattenLock.take(journal)
+        try:
+            second = desk.do("flatten", "--yes", "--json")
+        finally:
+            lock.release()
+        assert second.code == 79 and f"process {os.getpid()}" in second.error["error"]
+        assert desk.our_tags() == [] and not desk.kill_switch.exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class KillSwitchFile:
-    """`data/KILL_SWITCH` under the root; a path that cannot be examined counts as present."""
+    """A file, `kill_switch_path` says which; a path that cannot be examined counts as present."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""One writer per journal: a kernel lock on a file beside it, gone with the process that held it."""
+"""One writer per journal, one flatten per account: kernel locks, gone with the process that held them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from typing import Self
 from volguard.model.errors import LockHeld, UsageError
 
 
-class JournalLock:
+class FileLock:
     """An exclusive `flock` held from `take` until `release` or the end of the process."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
 
+    def release(self) -> None:
+        """Give the lock up; harmless when it was given up before."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
     @classmethod
-    def take(cls, journal: Path) -> Self:
-        """Lock `<journal>.lock` without waiting. Raises LockHeld, naming the holder where it is known."""
-        path = lock_path(journal)
+    def _taken(cls, path: Path, busy: str, hint: str) -> Self:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
@@ -29,20 +33,37 @@ class JournalLock:
         except BlockingIOError:
             holder = _holder(descriptor)
             os.close(descriptor)
-            raise LockHeld(
-                f"journal {journal} is in use by {holder}",
-                hint="wait until it ends, or look at it with `volguard status`",
-            ) from None
+            raise LockHeld(f"{busy} {holder}", hint=hint) from None
         # For people only: the lock belongs to the kernel, a stale number means nothing.
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return cls(descriptor)
 
-    def release(self) -> None:
-        """Give the lock up; harmless when it was given up before."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+
+class JournalLock(FileLock):
+    """Whoever writes a journal holds it."""
+
+    @classmethod
+    def take(cls, journal: Path) -> Self:
+        """Lock `<journal>.lock` without waiting. Raises LockHeld, naming the holder where it is known."""
+        return cls._taken(
+            lock_path(journal),
+            f"journal {journal} is in use by",
+            "wait until it ends, or look at it with `volguard status`",
+        )
+
+
+class FlattenLock(FileLock):
+    """Whoever flattens an account holds it: two at once would close the same position twice."""
+
+    @classmethod
+    def take(cls, journal: Path) -> Self:
+        """Lock `<account>.flatten.lock` beside the account's journal; as a journal's lock otherwise."""
+        return cls._taken(
+            journal.with_name(f"{journal.stem}.flatten.lock"),
+            f"account {journal.stem} is being flattened already, by",
+            "let it end: it works towards zero; one that hangs must be ended before another can begin",
+        )
 
 
 def lock_path(journal: Path) -> Path:

@@ -28,14 +28,19 @@ class Beginning:
 
 def beginning_of(reader: JournalReader) -> Beginning:
     """What a journal says of its session. Raises JournalDamaged when it does not begin with a start."""
+    started, ended = start_of(reader), None
+    for row in reader.rows(kinds=(SessionEnded.__name__, "SessionResumed")):
+        ended = decode(row.kind, row.body).reason if row.kind == SessionEnded.__name__ else None
+    return Beginning(started=started, ended=ended)
+
+
+def start_of(reader: JournalReader) -> SessionStarted:
+    """A journal's first row. Raises JournalDamaged when it is no session's start."""
     first = next(iter(reader.rows(limit=1)), None)
     if first is None or first.kind != SessionStarted.__name__:
         raise JournalDamaged(f"journal {reader.path} does not begin with a session's start", seq=1)
     started: SessionStarted = decode(first.kind, first.body)
-    ended = None
-    for row in reader.rows(kinds=(SessionEnded.__name__, "SessionResumed")):
-        ended = decode(row.kind, row.body).reason if row.kind == SessionEnded.__name__ else None
-    return Beginning(started=started, ended=ended)
+    return started
 
 
 def recover_state(reader: JournalReader, engine: Engine) -> State:

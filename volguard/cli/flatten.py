@@ -19,7 +19,7 @@ from volguard.cli.options import (
     settings_of,
     with_base_url,
 )
-from volguard.model.errors import NotFlat, TryLater, UsageError
+from volguard.model.errors import NotFlat, TokenError, TryLater, UsageError
 
 if TYPE_CHECKING:
     from volguard.adapters.interrupt import StopRequest
@@ -62,17 +62,21 @@ def flatten(
 ) -> None:
     """Close every position of the account and of running paper sessions, shorts first.
 
-    Puts the kill switch on, has a running session step aside, and leaves only when the broker's positions
-    read zero twice, or with exit 8 naming what remains. Example: volguard flatten --plan
+    Puts the kill switch on, also where nothing is held, has a running session step aside, and leaves only
+    when the broker's positions read zero twice, or with exit 8 naming what remains. Without a login: kill
+    switch, sessions are told to flatten, exit 4. Example: volguard flatten --plan
     """
     from volguard.adapters.interrupt import StopRequest
-    from volguard.operations.flatten_desk import flatten_desk
+    from volguard.operations.flatten_desk import alone, flatten_desk
 
     where = root_of(root)
     settings = settings_of(where, with_base_url(overrides, base_url), None).settings
     stop = StopRequest()
     with flatten_desk(settings, where, stop.event, say) as desk:
-        looked = _look(desk)
+        if not plan:
+            with alone(desk, say):
+                pass  # a second one is refused at once; the lock itself is held for the run alone
+        desk, looked = _look(desk)
         if plan:
             _show_plan(desk, looked, as_json=as_json)
             return
@@ -85,10 +89,17 @@ class _Choice:
         self.yes, self.lock_broker, self.as_json, self.deadline_s = yes, lock_broker, as_json, deadline_s
 
 
-def _look(desk: FlattenDesk) -> Looked | None:
+def _look(desk: FlattenDesk) -> tuple[FlattenDesk, Looked | None]:
+    from dataclasses import replace
+
     from volguard.operations.flatten import look_at
 
-    return None if desk.edge is None else look_at(desk, desk.edge)
+    if desk.edge is None:
+        return desk, None
+    try:
+        return desk, look_at(desk, desk.edge)
+    except TokenError as error:
+        return replace(desk, edge=None, no_login=error), None
 
 
 def _show_plan(desk: FlattenDesk, looked: Looked | None, *, as_json: bool) -> None:
@@ -100,20 +111,17 @@ def _show_plan(desk: FlattenDesk, looked: Looked | None, *, as_json: bool) -> No
         print_json(document)
     else:
         print_table(plan_table(document))
+    if desk.no_login is not None:
+        raise desk.no_login
     if looked is not None and looked.plan is None:
         raise TryLater("the broker's books cannot be read: there is no plan", hint="try again")
 
 
 def _go(desk: FlattenDesk, looked: Looked | None, stop: StopRequest, choice: _Choice) -> int:
     from volguard.adapters.control import send_word
-    from volguard.operations.flatten import FlattenCall, Flattened, flatten, require_open
+    from volguard.operations.flatten import FlattenCall, flatten, require_open
 
-    is_zero = looked is not None and looked.is_zero
-    touch = looked is not None and (not is_zero or desk.has_live_session)
-    if not touch and all(one.is_flat for one in desk.papers):
-        done = Flattened(broker=None, taken_over=None, side_file=None, papers=desk.papers, broker_lock="")
-        return _finish(desk, looked, done, stop, choice)
-    if desk.edge is not None and not is_zero:
+    if desk.edge is not None and (looked is None or not looked.is_zero):
         require_open(desk, desk.edge)
     _ask(desk, looked, choice)
     stop.install()
@@ -123,8 +131,7 @@ def _go(desk: FlattenDesk, looked: Looked | None, stop: StopRequest, choice: _Ch
         stopped=stop.is_set,
         send_word=send_word,
     )
-    done = flatten(desk, call, touch_broker=touch)
-    return _finish(desk, looked, done, stop, choice)
+    return _finish(desk, looked, flatten(desk, call), stop, choice)
 
 
 def _ask(desk: FlattenDesk, looked: Looked | None, choice: _Choice) -> None:
@@ -141,41 +148,48 @@ def _ask(desk: FlattenDesk, looked: Looked | None, choice: _Choice) -> None:
     if choice.as_json:
         raise UsageError("flatten --json does not ask", hint="add --yes, or look first with --plan --json")
     print_table(plan_table(plan_document(desk, looked)))
-    typer.confirm("Close everything now?", abort=True, err=True)
+    typer.confirm(_question(desk, looked), abort=True, err=True)
+
+
+def _question(desk: FlattenDesk, looked: Looked | None) -> str:
+    if desk.edge is None:
+        return "Put the kill switch on, and have the sessions that run flatten?"
+    if looked is not None and looked.is_zero and all(one.is_flat for one in desk.papers):
+        return "Nothing is held. Put the kill switch on, and have a running session step aside?"
+    return "Close everything now?"
 
 
 def _finish(
     desk: FlattenDesk, looked: Looked | None, done: Flattened, stop: StopRequest, choice: _Choice
 ) -> int:
-    from volguard.operations.flatten import not_flat_words
+    from volguard.operations.flatten import no_login_error, not_flat_words
     from volguard.operations.flatten_document import flat_document
+    from volguard.operations.flatten_loop import FlattenState
 
     if done.is_flat and choice.lock_broker:
-        done = _lock(desk, looked, done, choice)
-    document = flat_document(desk, looked, done)
-    if done.is_flat and done.taken_over is None and all(not one.held for one in desk.papers):
-        document["state"] = "already_flat"
-    _show_outcome(document, as_json=choice.as_json)
+        done = _lock(desk, done, choice)
+    _show_outcome(flat_document(desk, looked, done), as_json=choice.as_json)
     if done.is_flat:
         return 0
     if stop.is_set():
         say(f"stopped: {not_flat_words(done)}")
         return INTERRUPTED
+    if done.broker is None:
+        raise no_login_error(desk, done)
     at_broker = "close it in the broker's own app, or run volguard flatten again; look at open orders there"
     on_paper = "run volguard flatten again, or end the session"
-    raise NotFlat(not_flat_words(done), hint=on_paper if done.broker is None else at_broker)
+    is_on_paper = done.broker.state is FlattenState.FLAT
+    raise NotFlat(not_flat_words(done), hint=on_paper if is_on_paper else at_broker)
 
 
-def _lock(desk: FlattenDesk, looked: Looked | None, done: Flattened, choice: _Choice) -> Flattened:
+def _lock(desk: FlattenDesk, done: Flattened, choice: _Choice) -> Flattened:
     from dataclasses import replace
 
     from volguard.operations.flatten import LOCK_WARNING, lock_broker
 
     edge = desk.edge
-    proven = done.broker is not None or (looked is not None and looked.is_zero)
-    if edge is None or not proven:
-        say("--lock-broker: nothing was set, there is no login at the broker")
-        return done
+    if edge is None:
+        return done  # nothing is proven without a login
     if not choice.yes:
         if not sys.stdin.isatty():
             raise UsageError("--lock-broker asks, and there is no terminal", hint="add --yes")

@@ -31,6 +31,7 @@ class Holding:
     contract: OptionContract | None
     quantity: int
     last_price: Decimal | None
+    keyed_as: OptionContract | None = None  # what its key stands for, where its own symbol says otherwise
 
     @property
     def place(self) -> Place:
@@ -99,6 +100,7 @@ def holdings(positions: Iterable[BrokerPosition]) -> tuple[Holding, ...]:
             contract=rows[key, product].contract,
             quantity=quantity,
             last_price=rows[key, product].last_price,
+            keyed_as=rows[key, product].keyed_as,
         )
         for (key, product), quantity in units.items()
         if quantity
@@ -175,11 +177,15 @@ def group_of(contract: OptionContract) -> CoverGroup:
 def spare_longs(evidence: BrokerEvidence, group: CoverGroup, *, without_tag: str | None = None) -> int:
     """Units of longs of a group that cover nothing: surely held, not on their way out, beyond all shorts.
 
-    A short counts for what either witness says of it, a long for what both do.
+    A short counts for what either witness says of it, a long for what both do. While a short is held whose
+    key and symbol name different contracts, no long of the group of its key is spare.
     """
     longs, shorts = 0, 0
     filled = filled_units(evidence.orders)
     for holding in holdings(evidence.positions):
+        named = holding.keyed_as
+        if named is not None and holding.quantity < 0 and group_of(named) == group:
+            return 0  # a short that may be of this group, by a name that is not certain
         if holding.contract is None or group_of(holding.contract) != group:
             continue
         if holding.quantity > 0:

@@ -76,6 +76,7 @@ class BrokerPosition:
     buy_value_inr: Decimal
     sell_value_inr: Decimal
     last_price: Decimal | None
+    keyed_as: OptionContract | None = None  # what its key stands for, where its own symbol says otherwise
 
     @property
     def entry_price(self) -> Decimal | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from volguard.adapters.kill_switch import KillSwitchFile
+from volguard.config.kill_switch import kill_switch_path
 from volguard.config.roots import Root
 from volguard.config.settings import Settings
 from volguard.model.errors import ConfigError
@@ -45,7 +46,7 @@ def check_configuration(settings: Settings, root: Root) -> tuple[DrillCheck, ...
         _partial_fills(settings),
         _second_reading(settings),
         _order_rate(settings),
-        _kill_switch(root.resolve("data/KILL_SWITCH")),
+        _kill_switch(kill_switch_path(root, settings)),
         _folder("journal", root.resolve("journal")),
     )
 

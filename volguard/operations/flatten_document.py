@@ -11,7 +11,7 @@ from volguard.model.broker import BrokerOrder
 from volguard.model.units import money_text
 from volguard.operations.flatten import Flattened, Looked
 from volguard.operations.flatten_desk import FlattenDesk
-from volguard.operations.flatten_loop import FlattenOutcome
+from volguard.operations.flatten_loop import FlattenOutcome, FlattenState
 from volguard.operations.flatten_paper import PaperSession
 
 SCHEMA: Final = "volguard.flatten/1"
@@ -34,22 +34,31 @@ def flat_document(desk: FlattenDesk, looked: Looked | None, done: Flattened) -> 
     """What was done, and what remains."""
     broker, taken = done.broker, done.taken_over
     plan = None if looked is None else looked.plan
-    state = "flat" if broker is None else broker.state.value
-    if state == "flat" and not done.is_flat:
-        state = "not_flat"
     return {
         **_head(desk),
-        "state": state,
+        "state": _state(desk, looked, done),
         "plan": None if plan is None else _plan(plan),
         "not_touched": [] if looked is None else list(looked.other_positions),
-        "kill_switch": None if taken is None else taken.kill_switch,
-        "session": None if taken is None else taken.session,
-        "journal_lock": None if taken is None else taken.lock_words,
+        "kill_switch": taken.kill_switch,
+        "session": taken.session,
+        "journal_lock": taken.lock_words,
         "side_file": done.side_file,
         **(_outcome(broker) if broker is not None else {}),
         "broker_lock": done.broker_lock or None,
         "papers": [_paper(one) for one in done.papers],
     }
+
+
+def _state(desk: FlattenDesk, looked: Looked | None, done: Flattened) -> str:
+    broker = done.broker
+    if broker is None:
+        return FlattenState.NOT_KNOWN.value
+    if broker.state is not FlattenState.FLAT:
+        return broker.state.value
+    if not done.is_flat:
+        return FlattenState.NOT_FLAT.value
+    was_zero = looked is not None and looked.is_zero and all(one.is_flat for one in desk.papers)
+    return "already_flat" if was_zero and not (broker.orders_sent or broker.sweeps) else broker.state.value
 
 
 def _head(desk: FlattenDesk) -> dict[str, Any]:

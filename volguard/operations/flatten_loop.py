@@ -21,6 +21,7 @@ from volguard.measure.broker_net import (
     is_net_zero,
     pending_units,
 )
+from volguard.measure.witnesses import Witnesses
 from volguard.model.broker import BrokerOrder, InstrumentKey
 from volguard.operations.flatten_cancels import Cancels, order_words
 from volguard.operations.flatten_edge import POSITIONS, QUOTES, FlattenEdge
@@ -116,7 +117,7 @@ class FlattenRun:
             self._say_unread()  # it disproves nothing, and proves nothing
             return False
         self.evidence = books
-        if self._is_proven(books):
+        if proves_zero(books, self.edge.witnesses):
             self.zero_reads += 1
             self.record.tell("ReadZero", {"readings": self.zero_reads})
             return self.zero_reads >= ZERO_READS
@@ -124,16 +125,6 @@ class FlattenRun:
         if not self.stopped() and self._elapsed_s() < self.deadline_s:
             self._act(books)
         return False
-
-    def _is_proven(self, books: BrokerEvidence) -> bool:
-        # The positions are zero, the orders say so too, and nothing lives that could change it.
-        alive = any(pending_units(order) and order.key.startswith(DERIVATIVES) for order in books.orders)
-        return (
-            is_net_zero(books.positions)
-            and not alive
-            and not any(key.startswith(DERIVATIVES) for key, _ in self.edge.witnesses.disagreeing)
-            and not _unbooked(books)
-        )
 
     def _act(self, books: BrokerEvidence) -> None:
         held = holdings(books.positions)
@@ -336,6 +327,17 @@ class FlattenRun:
 
     def _since(self, at_s: float) -> float:
         return self.edge.clock.monotonic_s() - at_s
+
+
+def proves_zero(books: BrokerEvidence, witnesses: Witnesses) -> bool:
+    """One reading's proof: positions are zero, the orders say so too, and nothing lives to change it."""
+    alive = any(pending_units(order) and order.key.startswith(DERIVATIVES) for order in books.orders)
+    return is_net_zero(books.positions) and not alive and not at_odds(witnesses) and not _unbooked(books)
+
+
+def at_odds(witnesses: Witnesses) -> tuple[InstrumentKey, ...]:
+    """Derivatives of which the positions say one thing and the executions another."""
+    return tuple(key for key, _ in witnesses.disagreeing if key.startswith(DERIVATIVES))
 
 
 def _unbooked(books: BrokerEvidence) -> bool:

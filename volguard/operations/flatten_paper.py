@@ -10,8 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from volguard.adapters.control import ask_status, listening
+from volguard.adapters.journal_reader import JournalReader
+from volguard.adapters.recovery import start_of
 from volguard.model.errors import VolguardError
-from volguard.model.event import OperatorCommand
+from volguard.model.event import PAPER, OperatorCommand
 from volguard.operations.flatten_take_over import WHY, SendWord
 from volguard.ports import Clock
 
@@ -32,10 +34,14 @@ class PaperSession:
         return self.held == ()
 
 
-def paper_sessions(folder: Path, *, besides: Path) -> tuple[PaperSession, ...]:
-    """Sessions of a folder that listen, but for the live account's own journal."""
+def paper_sessions(folder: Path, *, besides: Path, say: Callable[[str], None]) -> tuple[PaperSession, ...]:
+    """Sessions of a folder that listen and fill on paper, as the first row of their journal says.
+
+    One whose journal cannot be read is none, and is said: it may be a real account's. `besides` is the
+    live account's own journal.
+    """
     looked = (look(journal) for journal in listening(folder) if journal != besides)
-    return tuple(one for one in looked if one is not None)
+    return tuple(one for one in looked if one is not None and _fills_on_paper(one.journal, say))
 
 
 def look(journal: Path) -> PaperSession | None:
@@ -55,6 +61,16 @@ def look(journal: Path) -> PaperSession | None:
     except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
         return PaperSession(journal=journal, held=None, trouble="it has shown no frame yet")
     return PaperSession(journal=journal, held=held)
+
+
+def _fills_on_paper(journal: Path, say: Callable[[str], None]) -> bool:
+    try:
+        with JournalReader.open(journal) as reader:
+            return start_of(reader).broker == PAPER
+    except (VolguardError, OSError) as error:
+        why = error.message if isinstance(error, VolguardError) else str(error)
+        say(f"warning: the session of {journal.name} is left alone, whose it is is not known: {why}")
+        return False
 
 
 def tell_to_flatten(

@@ -21,6 +21,11 @@ TAKE_OVER_S: Final = 10.0
 TRY_AGAIN_S: Final = 0.2
 WHY: Final = "volguard flatten"
 
+_ASKED: Final = {
+    OperatorCommand.YIELD: "asked to step aside",
+    OperatorCommand.FLATTEN: "told to flatten",
+}
+
 SendWord = Callable[[Path, OperatorCommand, str], str | None]
 
 
@@ -40,7 +45,7 @@ class TakenOver:
 
 
 def take_over(
-    kill_switch: KillSwitchFile,
+    switched: str,
     journal: Path,
     record: FlattenRecord,
     clock: Clock,
@@ -48,14 +53,25 @@ def take_over(
     send_word: SendWord,
     stopped: Callable[[], bool],
 ) -> TakenOver:
-    """Kill-switch file, then YIELD, then the lock; `clock` is this machine's."""
-    switched = _switch(kill_switch, record)
-    session = _ask_to_yield(journal, record, send_word)
+    """With the kill switch `switched`: YIELD, then the lock; `clock` is this machine's."""
+    session = _tell_session(journal, record, send_word, OperatorCommand.YIELD)
     lock, words = _lock(journal, record, clock, stopped)
     return TakenOver(kill_switch=switched, session=session, lock_words=words, lock=lock)
 
 
-def _switch(kill_switch: KillSwitchFile, record: FlattenRecord) -> str:
+def leave_it_to_the_session(
+    switched: str, journal: Path, record: FlattenRecord, *, send_word: SendWord
+) -> TakenOver:
+    """Without a login: a running session is told to flatten, not to step aside. Nobody else could close.
+
+    It may hold a token that was pushed to it, or get one.
+    """
+    session = _tell_session(journal, record, send_word, OperatorCommand.FLATTEN)
+    return TakenOver(kill_switch=switched, session=session, lock_words="not asked for", lock=None)
+
+
+def put_switch(kill_switch: KillSwitchFile, record: FlattenRecord) -> str:
+    """Put the kill switch on before anything else; how it went, in words."""
     try:
         kill_switch.put(WHY)
     except OSError as error:
@@ -74,16 +90,18 @@ def _switch(kill_switch: KillSwitchFile, record: FlattenRecord) -> str:
     return f"on: {kill_switch.path}"
 
 
-def _ask_to_yield(journal: Path, record: FlattenRecord, send_word: SendWord) -> str:
+def _tell_session(journal: Path, record: FlattenRecord, send_word: SendWord, command: OperatorCommand) -> str:
     try:
-        answer = send_word(journal, OperatorCommand.YIELD, WHY)
+        answer = send_word(journal, command, WHY)
     except VolguardError as error:
         words = f"does not answer: {error.message}"
-        record.tell("SessionAsked", {"answer": words}, f"the session of {journal.name} {words}")
+        record.tell(
+            "SessionAsked", {"word": command, "answer": words}, f"the session of {journal.name} {words}"
+        )
         return words
     words = "none listens" if answer is None else answer
-    said = "" if answer is None else f"the session of {journal.name} was asked to step aside: {answer}"
-    record.tell("SessionAsked", {"answer": words}, said)
+    said = "" if answer is None else f"the session of {journal.name} was {_ASKED[command]}: {answer}"
+    record.tell("SessionAsked", {"word": command, "answer": words}, said)
     return words
 
 

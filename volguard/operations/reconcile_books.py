@@ -14,6 +14,7 @@ from volguard.adapters.upstox.account import AccountReads
 from volguard.adapters.upstox.failures import ApiFailure
 from volguard.adapters.upstox.instrument_files import instrument_path, read_master
 from volguard.adapters.upstox.instruments import InstrumentMaster
+from volguard.engine.step import Engine
 from volguard.execution.reconcile import fills_on
 from volguard.execution.two_readings import ORDERS, POSITIONS, TRADES
 from volguard.model.book import Book, Fill
@@ -22,6 +23,7 @@ from volguard.model.errors import TryLater, UsageError
 from volguard.model.event import PAPER
 from volguard.model.instrument import Underlying
 from volguard.operations.journal_state import journal_state
+from volguard.wiring.live import with_closed_elsewhere
 from volguard.wiring.upstox import UpstoxLink
 
 T = TypeVar("T")
@@ -71,9 +73,11 @@ def our_book(path: Path, *, is_named: bool) -> OurBook:
             )
     if not is_begun:
         return OurBook(path=path, seq=0, book=Book(), note=f"journal {path} has no row: our book is empty")
-    state = journal_state(path, None)
-    desk = state.desk
-    return OurBook(path=path, seq=state.seq, book=desk.book, adopted=frozenset(desk.adopted_fill_ids))
+    ended = journal_state(path, None)
+    # What `volguard flatten` closed of it counts, though the journal hears of it with its next session.
+    engine = Engine(ended.settings.engine, ended.rules)
+    desk = with_closed_elsewhere(path, ended.state, engine).desk or ended.desk
+    return OurBook(path=path, seq=ended.seq, book=desk.book, adopted=frozenset(desk.adopted_fill_ids))
 
 
 def broker_books(account: AccountReads, at: datetime) -> BrokerBooks:

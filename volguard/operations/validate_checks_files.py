@@ -13,6 +13,8 @@ from volguard.adapters.journal_verify import verify
 from volguard.adapters.kill_switch import KillSwitchFile
 from volguard.adapters.lock import JournalLock, lock_path
 from volguard.adapters.whole_file import write_whole
+from volguard.config.kill_switch import FILE as KILL_SWITCH
+from volguard.config.kill_switch import kill_switch_path
 from volguard.model.errors import LockHeld, UsageError
 from volguard.model.market import DailyBar
 from volguard.operations.validate_row import (
@@ -29,7 +31,6 @@ from volguard.wiring import history_folder_of
 
 JOURNAL: Final = "journal"
 DATA: Final = "data"
-KILL_SWITCH: Final = "data/KILL_SWITCH"
 VIX_NAME: Final = "INDIA_VIX"
 SLOW_WRITE_S: Final = 0.5  # each order waits for a write as durable as this one
 PROBE: Final = b"volguard was here\n"
@@ -135,7 +136,8 @@ def look_at_journal_chain(context: Context) -> Finding:
 
 def look_at_kill_switch(context: Context) -> Finding:
     """The kill-switch file is absent."""
-    path = context.root.resolve(KILL_SWITCH)
+    plain = context.root.resolve(DATA) / KILL_SWITCH  # which one it is depends on settings that loaded
+    path = plain if context.loaded is None else kill_switch_path(context.root, context.settings)
     evidence = Evidence(name="file", seen=str(path), limit="absent")
     if KillSwitchFile(path).is_present():
         return failed(

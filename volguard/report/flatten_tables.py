@@ -70,7 +70,7 @@ _STATES: Final = {
 def _title(document: Mapping[str, Any]) -> str:
     where = "a look-alike at " if document["is_rehearsal"] else ""
     if not document["is_logged_in"]:
-        return "no login at the broker: paper sessions alone"
+        return "no login at the broker: the account was not read"
     return f"account {document['account']} at {where}{document['broker']}"
 
 

@@ -34,7 +34,10 @@ class Show(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class LyingMarket:
-    """Implements MarketData over a day's snapshots; `people` is asked at each of them what they do."""
+    """Implements MarketData over a day's snapshots; `people` is asked at each of them what they do.
+
+    `resumed_at`: when this process began, if it is not the first: time does not go back before that.
+    """
 
     source: SourceInfo
     shots: tuple[ChainSnapshot, ...]
@@ -42,6 +45,7 @@ class LyingMarket:
     liar: Liar
     show: Show
     people: Callable[[datetime], None]
+    resumed_at: datetime | None = None
     _quiet_until: datetime | None = None
     _token_back_at: datetime | None = None
 
@@ -52,9 +56,10 @@ class LyingMarket:
 
     def snapshots(self, after: datetime | None = None) -> Iterator[ChainSnapshot | Silence | LinkChanged]:
         """Those later than `after`, with silence every few seconds."""
-        before = after
+        known = [at for at in (after, self.resumed_at) if at is not None]
+        before = begun = max(known, default=None)
         for shot in self.shots:
-            if after is not None and shot.ts <= after:
+            if begun is not None and shot.ts <= begun:
                 continue
             yield from self._until(before, shot.ts)
             before = shot.ts

@@ -227,6 +227,7 @@ class _FaultRun:
         self.crashes = 0
         self._now = day.opening[0].ts
         self._replayed: tuple[int, State] = (0, State())
+        self._resumed_at: datetime | None = None
         self._is_killed = False
         self._words: list[tuple[OperatorCommand, str]] = []
 
@@ -248,6 +249,7 @@ class _FaultRun:
             liar=self._liar,
             show=self._broker.show,
             people=self._people,
+            resumed_at=self._resumed_at,
         )
         runner = Runner(
             engine=self._engine,
@@ -307,6 +309,7 @@ class _FaultRun:
         if state.desk is None or told < len(self._day.opening):
             return state, self._day.opening[told:]
         desk = state.desk
+        self._resumed_at = desk.now
         self.judge.restarted(desk, self.journal.desks.get(told))  # None: it ended within that step
         self._broker.restore(desk.book.orders, desk.fill_ids, desk.now)
         return state, (SessionResumed(ts=desk.now, code_version="fault session", from_seq=told),)

@@ -22,6 +22,7 @@ from volguard.adapters.kill_switch import KillSwitchFile
 from volguard.adapters.paper import PaperExchange
 from volguard.adapters.recovery import Beginning, beginning_of, recover_state
 from volguard.adapters.sqlite_journal import SqliteJournal
+from volguard.config.kill_switch import kill_switch_path
 from volguard.config.loader import Loaded, restore
 from volguard.config.roots import Root
 from volguard.config.settings import Settings
@@ -136,7 +137,7 @@ def open_session(
     Raises RiskRefused while the kill switch is on, LockHeld when the session runs elsewhere.
     """
     settings = loaded.settings
-    kill_switch = KillSwitchFile(root.resolve("data/KILL_SWITCH"))
+    kill_switch = KillSwitchFile(kill_switch_path(root, settings))
     if kill_switch.is_present():
         hint = "remove the file when you have looked at the book"
         raise RiskRefused(f"the kill switch {kill_switch.path} is on", hint=hint)

@@ -240,9 +240,12 @@ def position_of(row: PositionRow, contract_of: ContractOf) -> BrokerPosition:
     it is held all the same. A symbol that cannot be parsed changes nothing.
     """
     key = InstrumentKey(row.instrument_token)
+    keyed = contract_of(key)
+    contract = confirmed_by(keyed, row.trading_symbol, row.tradingsymbol)
     return BrokerPosition(
         key=key,
-        contract=confirmed_by(contract_of(key), row.trading_symbol, row.tradingsymbol),
+        contract=contract,
+        keyed_as=keyed if contract is None else None,
         product=row.product,
         quantity=row.quantity,
         overnight_quantity=row.overnight_quantity,
