@@ -14,7 +14,7 @@ from volguard.model.instrument import OptionContract, Side
 from volguard.operations.flatten_loop import FlattenState
 from volguard.simulator.upstox_server.faults import FaultName, FaultRule
 
-SEEDS = int(os.environ.get("VOLGUARD_FLATTEN_SEEDS", "16"))
+SEEDS = int(os.environ.get("VOLGUARD_FLATTEN_SEEDS", "8"))
 CONTRACTS = tuple(make(strike) for make in (call, put) for strike in range(24000, 25001, 100))
 WRITES = ("place", "modify", "cancel", "multi_place", "multi_cancel")
 KINDS = (

@@ -14,7 +14,7 @@ from tests.simulation.fault_days import days
 from volguard.operations.drill_days import SessionPlan, alone
 from volguard.simulator.lies import Lie
 
-STRIDE = int(os.environ.get("VOLGUARD_CRASH_STRIDE", "211"))
+STRIDE = int(os.environ.get("VOLGUARD_CRASH_STRIDE", "401"))
 LOOKS = 24  # entries, the first exits
 KINDS = [None, *(lie for lie in Lie if lie is not Lie.CRASH)]
 passed: dict[str, tuple[int, int]] = {}

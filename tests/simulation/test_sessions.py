@@ -16,7 +16,7 @@ from volguard.simulator.fault_invariants import Invariant, SafetyAction
 from volguard.simulator.fault_session import FaultResult
 from volguard.simulator.lies import Lie
 
-SEEDS = int(os.environ.get("VOLGUARD_SIMULATION_SEEDS", "40"))
+SEEDS = int(os.environ.get("VOLGUARD_SIMULATION_SEEDS", "24"))
 FIRST = int(os.environ.get("VOLGUARD_SIMULATION_FIRST", "0"))
 
 
