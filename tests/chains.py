@@ -19,6 +19,7 @@ import numpy as np
 
 from volguard.measure.market_view import MarketView, view_market
 from volguard.measure.quality import QualitySettings
+from volguard.measure.stress_settings import StressSettings
 from volguard.model.book import Leg
 from volguard.model.instrument import OptionContract, OptionType, Side, Underlying
 from volguard.model.market import Capabilities, ChainSnapshot, FloatArray, Listing
@@ -83,6 +84,11 @@ def shipped_bucket(name: str) -> BucketPolicy:
 def shipped_flags() -> FlagSettings:
     """[quotes] as shipped."""
     return _shipped(FlagSettings, "quotes")
+
+
+def shipped_stress() -> StressSettings:
+    """stress.toml as shipped."""
+    return msgspec.convert(_toml("stress.toml"), StressSettings)
 
 
 def shipped_quality() -> QualitySettings:

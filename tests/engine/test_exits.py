@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 
 from tests.fakes import TRADING, Day, MemoryJournal, make_engine, make_runner, opening, simulated
+from volguard.engine.exits import MARKET
 from volguard.engine.state import State, Step
+from volguard.measure.chain_term import chain_term, is_backwardation
+from volguard.measure.since_entry import entry_market
 from volguard.model.book import TradeState, positions_of
 from volguard.model.decision import Action, Decision
 from volguard.model.event import DecisionMade, MarketSnapshot, Place
@@ -38,11 +42,16 @@ def exits() -> list[tuple[int, Decision]]:
     ]
 
 
+def by_mark() -> list[tuple[int, Decision]]:
+    """Those by a rule that must be seen twice: a loss, a short leg's delta, gamma or vega."""
+    rules = {"exit_loss", "exit_short_delta", "exit_greeks"}
+    return [(i, decision) for i, decision in exits() if decision.reason in rules]
+
+
 def test_a_loss_or_delta_exit_was_seen_on_two_looks() -> None:
     """The look before had noted the same rule once and did not act on it."""
-    found = [(i, decision) for i, decision in exits() if decision.reason != "exit_time"]
-    assert found
-    for i, decision in found:
+    assert by_mark()
+    for i, decision in by_mark():
         before = crash()[1][i - 1][0].desk
         assert before is not None
         noted = [c for c in before.confirmations if c.trade_id == decision.trade_id]
@@ -58,12 +67,62 @@ def test_an_exit_says_its_figure_and_its_limit() -> None:
 
 def test_an_exit_under_pressure_buys_the_shorts_back_at_once() -> None:
     """Loss and delta are HIGH urgency; the first orders out are buys, in the very step of the decision."""
-    for i, decision in exits():
+    assert by_mark()
+    for i, decision in by_mark():
         step = crash()[1][i][1]
         placed = [e.approved.request for e in step.effects if isinstance(e, Place)]
         mine = [request for request in placed if request.trade_id == decision.trade_id]
         assert mine and {request.side for request in mine} == {Side.BUY}
         assert {request.urgency for request in mine} == {Urgency.HIGH}
+
+
+def test_the_regime_has_turned_to_stress_when_it_stood_for_half_an_hour() -> None:
+    """A trade made before is left once near volatility has stood above far for 30 minutes."""
+    found = [(i, decision) for i, decision in exits() if decision.reason == "exit_stress"]
+    assert found
+    i, decision = found[0]
+    looks = [state for state, step in crash()[1][: i + 1] if step.state.market is not None]
+    views = {state.market.ts: state.market for state in looks if state.market is not None}
+    backward = [ts for ts in sorted(views) if is_backwardation(chain_term(views[ts]))]
+    assert decision.ts - backward[0] == timedelta(seconds=1800)
+    assert (decision.figures["stood_s"], decision.figures["limit_s"]) == (1800.0, 1800.0)
+    assert [ts for ts in views if ts >= backward[0]] == backward  # unbroken
+    desk = crash()[1][i][0].desk
+    assert desk is not None and decision.trade_id is not None
+    entry = desk.book.trade(decision.trade_id).entry_market
+    assert entry is not None and entry.is_backwardation is False
+
+
+def test_a_look_that_proves_nothing_breaks_the_stress() -> None:
+    """After a gap the half hour starts anew, and the trade is kept."""
+    day, seen = crash()
+    i, decision = next((i, decision) for i, decision in exits() if decision.reason == "exit_stress")
+    shots = day.market.shots
+    number = next(n for n, shot in enumerate(shots) if shot.ts == decision.ts)
+    before = seen[i - 1][0]
+    assert before.desk is not None and before.market is not None
+    assert [c.rule for c in before.desk.confirmations if c.trade_id == MARKET] == ["stress"]
+    early = replace(before.market, snapshot=replace(before.market.snapshot, ts=shots[number - 5].ts))
+    gone = replace(before, market=early, desk=replace(before.desk, last_snapshot_at=shots[number - 5].ts))
+    step = ENGINE.step(gone, MarketSnapshot(ts=decision.ts, snapshot=shots[number]))
+    reasons = [r.decision.reason for r in step.records if isinstance(r, DecisionMade)]
+    assert "exit_stress" not in reasons
+    assert step.state.desk is not None
+    assert [c for c in step.state.desk.confirmations if c.trade_id == MARKET] == []
+
+
+def test_a_trade_keeps_the_market_it_was_made_on() -> None:
+    """Forward and one volatility a leg, of the look at which it was proposed."""
+    desk = crash()[1][-1][0].desk
+    assert desk is not None and desk.book.trades
+    for trade in desk.book.trades:
+        view = next(
+            state.market
+            for state, _ in crash()[1]
+            if state.market is not None and state.market.ts == trade.proposed_at
+        )
+        assert trade.entry_market == entry_market(view, trade.legs)
+        assert trade.entry_market is not None and len(trade.entry_market.sigmas) == len(trade.legs)
 
 
 def test_a_trade_leaves_once() -> None:

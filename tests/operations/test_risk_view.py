@@ -102,7 +102,12 @@ def test_stress_and_margin_are_those_of_their_own_commands(held: dict[str, Any])
 
 
 def test_capital_used_is_the_larger_of_margin_and_risk_by_bucket(held: dict[str, Any]) -> None:
-    weekly, monthly = held["buckets"]
+    weekly, monthly, intraday = held["buckets"]
+    assert (intraday["bucket"], intraday["capital_inr"], intraday["capital_used_inr"]) == (
+        "INTRADAY",
+        "200000.00",
+        "0.00",
+    )
     assert (weekly["bucket"], weekly["capital_inr"], weekly["capital_used_inr"]) == (
         "WEEKLY",
         "800000.00",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -24,6 +25,7 @@ from tests.chains import (
     shipped_policy,
     shipped_quality,
     shipped_rules,
+    shipped_stress,
     view_of,
 )
 from volguard.measure.market_view import AtTheMoney, MarketView, at_the_money
@@ -33,6 +35,8 @@ from volguard.model.market import Listing, VarianceForecasts
 from volguard.model.proposal import Budget
 from volguard.strategy.propose import ProposalInputs
 from volguard.strategy.select import SelectionInputs
+from volguard.volatility.event_calendar import EventRow, EventTables, KnownRow
+from volguard.volatility.events import EventKind
 from volguard.volatility.forecast import NO_FORECASTS
 from volguard.volatility.outlook import Outlook
 from volguard.volatility.regime import Regime, RegimeState
@@ -102,6 +106,21 @@ def make_outlook(
     return Outlook(**values | changes)
 
 
+def events_of(*rows: tuple[date, EventKind]) -> EventTables:
+    """A table of these events alone, complete for FOMC and RBI in 2025."""
+    year = date(2025, 1, 1), date(2025, 12, 31)
+    return EventTables(
+        known=tuple(
+            KnownRow(kind=kind, first=year[0], last=year[1], source="test")
+            for kind in (EventKind.FOMC, EventKind.RBI)
+        ),
+        event=tuple(
+            EventRow(day=day, kind=kind, name=f"{kind.value} decision", source="test", confidence="H")
+            for day, kind in rows
+        ),
+    )
+
+
 def selection(view: MarketView | None = None, **changes: Any) -> SelectionInputs:
     """A weekly choice in the calm market, with the edge of its forecast."""
     view = calm_view() if view is None else view
@@ -110,11 +129,12 @@ def selection(view: MarketView | None = None, **changes: Any) -> SelectionInputs
         "now": view.ts,
         "view": view,
         "level": level,
-        "policy": shipped_policy(),
+        "policy": replace(shipped_policy(), heed_events=True),
         "bucket": shipped_bucket("weekly"),
         "budget": make_budget(),
         "quality_settings": shipped_quality(),
         "rules": shipped_rules(),
+        "stress": shipped_stress(),
         "density": forecast_density(level.forward, FORECAST**2 * SESSIONS / 252, 5.0),
         "lots_factor": 1.0,
         "expected_move_factor": shipped_bucket("weekly").expected_move_factor,
@@ -136,12 +156,14 @@ def proposal_inputs(**changes: Any) -> ProposalInputs:
         "month_iv_origin": "test",
         "outlook": make_outlook(),
         "budget": make_budget(),
-        "policy": shipped_policy(),
+        "policy": replace(shipped_policy(), heed_events=True),
         "bucket_policy": shipped_bucket("weekly"),
         "student_t_dof": 5.0,
         "iv_rv_settings": shipped_iv_rv(),
         "quality_settings": shipped_quality(),
         "rules": shipped_rules(),
+        "events": None,
+        "stress_settings": shipped_stress(),
     }
     return ProposalInputs(**values | changes)
 

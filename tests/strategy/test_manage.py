@@ -30,19 +30,22 @@ from tests.chains import (
     view_of,
     with_cells,
 )
-from tests.strategy.scenes import calm_view
+from tests.strategy.scenes import calm_view, events_of, full_listing
 from volguard.measure.market_view import MarketView
+from volguard.measure.since_entry import entry_market, since_entry
 from volguard.measure.touch import ClosingMark, fair_deltas
-from volguard.model.book import Bucket, Fill, StructureKind, Trade, TradeState
+from volguard.model.book import Bucket, Fill, StructureKind, Trade, TradeState, positions_of
 from volguard.model.order import Urgency
 from volguard.model.units import figure
 from volguard.strategy.manage import ExitInputs, ExitSignal, exit_deadline, exit_signals, trade_pnl_inr
+from volguard.volatility.events import EventKind
 
 LEGS = condor(24_100, 24_400, 25_200, 25_500)
 PRICES = ("5.10", "29.50", "31.00", "5.90")
 CREDIT = Decimal("49.50") * LOT  # 3712.50
-POLICY = shipped_policy()
+POLICY = replace(shipped_policy(), heed_events=True)
 WEEKLY_POLICY = shipped_bucket("weekly")
+MONTH = shipped_bucket("monthly")
 CALENDAR = shipped_rules().calendar
 
 
@@ -305,6 +308,130 @@ def test_on_expiry_day_a_trade_is_flat_by_half_past_two_at_the_latest() -> None:
     assert deadline(WEEKLY, "weekly", exit_sessions_before=2) == at("2025-09-05 13:00")
 
 
+def test_an_intraday_trade_is_left_on_the_day_it_went_in() -> None:
+    assert deadline(WEEKLY, "intraday") == at("2025-09-03 15:10")
+    assert deadline(NOW.date(), "intraday") == at("2025-09-03 14:30")  # it expires that day
+    intraday: dict[str, Any] = {"bucket_policy": shipped_bucket("intraday")}
+    assert rule(**intraday, now=at("2025-09-03 15:10")) == "time"
+    assert rule(**intraday, now=at("2025-09-03 15:09:59")) is None
+
+
+# --- gamma and vega ----------------------------------------------------------------------------------
+
+
+def with_entry(view: MarketView | None = None) -> Trade:
+    """The trade, made on the calm market."""
+    return replace(make_trade(), entry_market=entry_market(calm_view() if view is None else view, LEGS))
+
+
+@pytest.mark.parametrize(
+    ("name", "forward", "sigma"),
+    [("gamma", 24_480.0, 0.12), ("gamma", 25_130.0, 0.12), ("vega", 24_800.0, 0.25)],
+)
+def test_a_credit_lost_to_gamma_or_to_vega_is_left_and_a_paisa_less_is_kept(
+    name: str, forward: float, sigma: float
+) -> None:
+    trade, loose = with_entry(), replace(POLICY, exit_short_delta=0.99)
+    view = view_of(flat_vol_snapshot(forward=forward, sigma=sigma, listing=full_listing()))
+    parts = since_entry(view, trade, positions_of(trade.fills))
+    assert parts is not None
+    lost = -figure(parts.gamma_inr if name == "gamma" else parts.vega_inr)
+    other = -figure(parts.vega_inr if name == "gamma" else parts.gamma_inr)
+    assert lost > max(1000.0, other)
+    at_limit = replace(loose, exit_greek_loss_credits=lost / float(CREDIT))
+    just_over = replace(loose, exit_greek_loss_credits=(lost - 0.01) / float(CREDIT))
+    assert rule(trade=trade, view=view, policy=at_limit) is None
+    signal = first_signal(trade=trade, view=view, policy=just_over)
+    assert signal is not None
+    assert (signal.rule, signal.urgency, signal.needs_confirmation) == ("greeks", Urgency.HIGH, True)
+    assert signal.text.startswith(f"{name} has lost {lost:.2f} since entry, limit ")
+    assert signal.figures["limit_inr"] == pytest.approx(lost - 0.01)
+
+
+def test_the_shipped_limit_is_one_credit() -> None:
+    """At 25 % volatility the condor has lost more than its credit to vega; at 16 % not."""
+    trade, loose = with_entry(), replace(POLICY, exit_short_delta=0.99)
+    for sigma, expected in ((0.25, "greeks"), (0.16, None)):
+        view = view_of(flat_vol_snapshot(sigma=sigma, listing=full_listing()))
+        parts = since_entry(view, trade, positions_of(trade.fills))
+        assert parts is not None
+        assert (-parts.vega_inr > float(CREDIT)) is (expected is not None)
+        assert rule(trade=trade, view=view, policy=loose) == expected
+
+
+def test_a_trade_that_does_not_know_its_entry_is_not_judged_by_its_greeks() -> None:
+    view = view_of(flat_vol_snapshot(sigma=0.25, listing=full_listing()))
+    loose = replace(POLICY, exit_short_delta=0.99)
+    assert rule(trade=make_trade(), view=view, policy=loose) is None
+    debit = replace(with_entry(), fills=make_trade(credit="10").fills, credit_per_unit=-1.0)
+    assert "greeks" not in {s.rule for s in exit_signals(inputs(trade=debit, view=view, policy=loose))}
+
+
+# --- stress ------------------------------------------------------------------------------------------
+
+
+def made_in(is_backwardation: bool | None) -> Trade:
+    entry = with_entry().entry_market
+    assert entry is not None
+    return replace(make_trade(), entry_market=replace(entry, is_backwardation=is_backwardation))
+
+
+def test_a_regime_that_turned_to_stress_half_an_hour_ago_is_left() -> None:
+    signal = first_signal(trade=made_in(False), stress_for_s=1800.0)
+    assert signal is not None
+    assert (signal.rule, signal.urgency, signal.needs_confirmation) == ("stress", Urgency.MEDIUM, False)
+    assert signal.figures == {"stood_s": 1800.0, "limit_s": 1800.0}
+    assert rule(trade=made_in(False), stress_for_s=1799.9) is None
+    assert rule(trade=made_in(False), stress_for_s=None) is None
+
+
+@pytest.mark.parametrize("made", [True, None])
+def test_a_trade_made_in_the_stress_has_not_seen_it_turn(made: bool | None) -> None:
+    assert rule(trade=made_in(made), stress_for_s=9999.0) is None
+    assert rule(trade=make_trade(), stress_for_s=9999.0) is None
+
+
+# --- events ------------------------------------------------------------------------------------------
+
+FOMC_ON_THE_FIFTH = events_of((date(2025, 9, 5), EventKind.FOMC))
+
+
+def test_the_session_before_a_class_a_event_is_the_last_of_a_trade() -> None:
+    thursday: dict[str, Any] = {"now": at("2025-09-04 10:00"), "session_open": at("2025-09-04 09:15")}
+    signal = first_signal(**thursday, events=FOMC_ON_THE_FIFTH)
+    assert signal is not None
+    assert (signal.rule, signal.urgency, signal.needs_confirmation) == ("event", Urgency.MEDIUM, False)
+    assert signal.figures == {"event": "fomc", "event_day": "2025-09-05"}
+    assert rule(events=FOMC_ON_THE_FIFTH) is None  # Wednesday the third: a session more
+    assert rule(**thursday, events=None) is None
+    assert rule(**thursday, events=FOMC_ON_THE_FIFTH, policy=replace(POLICY, heed_events=False)) is None
+    class_b = events_of((date(2025, 9, 5), EventKind.RBI))
+    assert rule(**thursday, events=class_b) is None
+
+
+def test_a_trade_that_is_out_by_its_own_time_today_is_not_left_for_an_event_of_tomorrow() -> None:
+    monday: dict[str, Any] = {"now": at("2025-09-08 10:00"), "session_open": at("2025-09-08 09:15")}
+    on_expiry = events_of((date(2025, 9, 9), EventKind.FOMC))
+    assert rule(**monday, events=on_expiry) is None
+    assert rule(**monday, events=on_expiry, trade=make_trade(expiry=MONTHLY), bucket_policy=MONTH) == "event"
+    thursday: dict[str, Any] = {"now": at("2025-09-04 10:00"), "session_open": at("2025-09-04 09:15")}
+    intraday = replace(make_trade(), proposed_at=at("2025-09-04 09:45"))
+    bucket = shipped_bucket("intraday")
+    assert rule(**thursday, events=FOMC_ON_THE_FIFTH, trade=intraday, bucket_policy=bucket) is None
+
+
+# --- the day of expiry -------------------------------------------------------------------------------
+
+
+def test_on_the_day_of_expiry_nothing_waits_beyond_half_past_two() -> None:
+    """The patient exit of the time rule, not filled, is overtaken by one that pays what it takes."""
+    day: dict[str, Any] = {"session_open": at("2025-09-09 09:15"), "mark": None}
+    late = exit_signals(inputs(**day, now=at("2025-09-09 14:30")))
+    assert [(s.rule, s.urgency) for s in late] == [("time", Urgency.MEDIUM), ("expiry", Urgency.HIGH)]
+    early = exit_signals(inputs(**day, now=at("2025-09-09 14:29:59")))
+    assert [s.rule for s in early] == ["time"]
+
+
 # --- order, quiet opening ----------------------------------------------------------------------------
 
 
@@ -316,6 +443,29 @@ def test_the_first_rule_that_holds_is_the_one_that_acts() -> None:
     assert rule(**late, view=tested, mark=profit) == "short_delta"
     assert rule(**late, mark=profit) == "profit"
     assert rule(**late) == "time"
+
+
+def test_the_rules_come_in_their_order() -> None:
+    """Loss, delta, gamma or vega, profit, time, stress, event; a trade with a profit has no loss."""
+    trade = replace(with_entry(), legs=condor(24_100, 24_400, 25_200, 25_500))
+    wild = view_of(flat_vol_snapshot(forward=24_420.0, sigma=0.3, listing=full_listing()))
+    now = at("2025-09-08 13:00")
+    everything: dict[str, Any] = {
+        "trade": trade,
+        "view": wild,
+        "now": now,
+        "session_open": at("2025-09-08 09:15"),
+        "stress_for_s": 1800.0,
+    }
+    tight = replace(POLICY, exit_greek_loss_credits=0.01)
+    losing = exit_signals(inputs(**everything, policy=tight, mark=mark_for("-9000")))
+    assert [s.rule for s in losing] == ["loss", "short_delta", "greeks", "time", "stress"]
+    winning = exit_signals(inputs(**everything, policy=tight, mark=mark_for("3000")))
+    assert [s.rule for s in winning] == ["short_delta", "greeks", "profit", "time", "stress"]
+    # An event comes after the stress: a trade whose time is not up.
+    before = everything | {"now": at("2025-09-04 13:00"), "session_open": at("2025-09-04 09:15")}
+    last = exit_signals(inputs(**before, policy=tight, events=FOMC_ON_THE_FIFTH))
+    assert [s.rule for s in last] == ["short_delta", "greeks", "stress", "event"]
 
 
 def test_a_rule_that_may_have_to_wait_does_not_hide_the_next() -> None:

@@ -30,6 +30,7 @@ from tests.strategy.scenes import (
     FORECAST,
     SESSIONS,
     calm_view,
+    events_of,
     full_listing,
     level_of,
     make_budget,
@@ -42,12 +43,14 @@ from volguard.model.book import Bucket, StructureKind
 from volguard.model.instrument import Side
 from volguard.model.proposal import Proposal
 from volguard.strategy.propose import ProposalInputs, Wait, judge_premium, propose
+from volguard.volatility.event_calendar import EventTables
+from volguard.volatility.events import EventKind
 from volguard.volatility.iv_rv import IvRvSignal
 from volguard.volatility.outlook import NO_OUTLOOK
 from volguard.volatility.rank import percentile_of, z_score
 from volguard.volatility.regime import Regime
 
-POLICY = shipped_policy()
+POLICY = replace(shipped_policy(), heed_events=True)
 UNJUDGED = replace(POLICY, require_forecast_edge=False, require_vrp=False)
 
 
@@ -103,11 +106,11 @@ def test_quote_ages_are_judged_where_the_source_gives_them() -> None:
     assert proposed(proposal_inputs(view=view, capabilities=timed)).figures["quote_age"] == "judged"
 
 
-def test_the_chosen_structure_is_the_best_edge_per_rupee_at_risk() -> None:
+def test_the_chosen_structure_is_the_best_edge_per_rupee_of_stressed_loss() -> None:
     proposal = proposed(proposal_inputs(budget=make_budget(trade_risk_max_inr=Decimal(100_000))))
-    edges = [float(str(c.figures["ev_p_per_loss"])) for c in proposal.candidates if not c.refusal]
+    edges = [float(str(c.figures["ev_p_per_stressed_loss"])) for c in proposal.candidates if not c.refusal]
     assert len(edges) > 1
-    assert proposal.figures["ev_p_per_loss"] == max(edges) > 0
+    assert proposal.figures["ev_p_per_stressed_loss"] == max(edges) > 0
 
 
 @pytest.mark.parametrize(
@@ -181,6 +184,169 @@ def test_a_high_percentile_pushes_the_monthly_shorts_out_and_leaves_the_weekly_o
     assert shorts(plain) == [50 * math.floor((FORWARD - 1.25 * straddle) / 50), 25_650]
     assert shorts(pushed) == [50 * math.floor((FORWARD - 1.5 * straddle) / 50), 25_800]
     assert shorts(proposed(proposal_inputs(policy=loose, outlook=high))) == [24_400, 25_200]
+
+
+# --- events ------------------------------------------------------------------------------------------
+
+# Scores with the trade's own weekend and expiry (0.543): each event fades by a seventh a day.
+RBI_TOMORROW = events_of((date(2025, 9, 4), EventKind.RBI))  # 2.257
+RBI_TODAY = events_of((date(2025, 9, 3), EventKind.RBI))  # 2.543
+FOMC_ON_FRIDAY = events_of((date(2025, 9, 5), EventKind.FOMC))  # 2.329
+BOTH = events_of((date(2025, 9, 4), EventKind.RBI), (date(2025, 9, 5), EventKind.FOMC))  # 4.043
+RICH = make_budget(trade_risk_max_inr=Decimal(300_000))
+LOOSE = replace(POLICY, credit_share_of_width_min=0.01, cost_share_of_credit_max=0.9)
+
+
+@pytest.mark.parametrize(
+    ("events", "structure", "multiplier"),
+    [
+        (events_of(), StructureKind.IRON_CONDOR, 1.0),
+        (RBI_TOMORROW, StructureKind.IRON_CONDOR, 0.5),
+        (FOMC_ON_FRIDAY, StructureKind.IRON_CONDOR, 0.3),
+        (RBI_TODAY, StructureKind.DEFENSIVE_IRON_CONDOR, 0.5),
+        (BOTH, StructureKind.DEFENSIVE_IRON_CONDOR, 0.3),
+    ],
+)
+def test_events_make_a_trade_smaller_and_above_their_score_defensive(
+    events: EventTables, structure: StructureKind, multiplier: float
+) -> None:
+    proposal = proposed(proposal_inputs(events=events, budget=RICH, policy=LOOSE))
+    figures = proposal.figures
+    assert proposal.structure is structure
+    assert figures["event_multiplier"] == multiplier
+    per_lot = float(str(figures["loss_per_lot_inr"]))
+    assert proposal.lots == math.floor(300_000 * proposal.confidence * multiplier / per_lot)
+
+
+def test_the_defensive_condor_stands_one_and_a_half_expected_moves_away() -> None:
+    straddle = level_of(calm_view()).straddle
+    plain = proposed(proposal_inputs(events=RBI_TOMORROW, policy=LOOSE, budget=RICH))
+    defensive = proposed(proposal_inputs(events=BOTH, policy=LOOSE, budget=RICH))
+    assert shorts(plain) == [24_400, 25_200]
+    put_strike, call_strike = shorts(defensive)
+    assert put_strike == 50 * math.floor((FORWARD - 1.5 * straddle) / 50)
+    assert call_strike == 50 * math.ceil((FORWARD + 1.5 * straddle) / 50)
+
+
+def test_a_score_at_the_limit_leaves_the_condor_as_it_is() -> None:
+    score = float(str(proposed(proposal_inputs(events=RBI_TODAY, policy=LOOSE)).figures["event_score"]))
+    at_limit = replace(LOOSE, defensive_event_score=score)
+    assert proposed(proposal_inputs(events=RBI_TODAY, policy=at_limit)).structure is StructureKind.IRON_CONDOR
+
+
+@pytest.mark.parametrize("regime", [Regime.TREND_UP, Regime.TREND_DOWN])
+def test_events_come_before_the_trend(regime: Regime) -> None:
+    proposal = proposed(
+        proposal_inputs(events=BOTH, policy=LOOSE, budget=RICH, outlook=make_outlook(regime=regime))
+    )
+    assert proposal.structure is StructureKind.DEFENSIVE_IRON_CONDOR
+
+
+def test_a_reduced_signal_and_an_event_both_take_their_part_of_the_lots() -> None:
+    poor = make_outlook(past_spread=np.linspace(0.10, 0.02, 252))
+    proposal = proposed(proposal_inputs(events=RBI_TOMORROW, budget=RICH, outlook=poor))
+    assert proposal.figures["size_factor"] == pytest.approx(proposal.confidence * 0.5 * 0.5)
+
+
+def test_events_that_leave_no_lot_say_so() -> None:
+    poor = make_budget(trade_risk_max_inr=Decimal(9_000))
+    wait = waited(proposal_inputs(events=FOMC_ON_FRIDAY, policy=LOOSE, budget=poor))
+    assert wait.reason == "one_lot_exceeds_budget"
+    assert wait.text.startswith("one lot risks 5924.8414, budget 9000.0 times 0.299")
+    assert wait.text.endswith("for events, signal and confidence")
+
+
+def test_without_a_table_of_events_none_is_claimed_and_the_decision_says_so() -> None:
+    figures = proposed(proposal_inputs(events=None)).figures
+    assert (figures["event_score"], figures["event_multiplier"]) == (None, None)
+    assert figures["events_missing"] == "there is no table of events"
+
+
+def test_nothing_is_opened_that_would_be_left_at_once_for_an_event_of_the_next_session() -> None:
+    tomorrow = events_of((date(2025, 9, 4), EventKind.FOMC))
+    wait = waited(proposal_inputs(events=tomorrow))
+    assert wait.reason == "event_next_session"
+    assert wait.text == "fomc decision on 2025-09-04, the next session"
+    assert wait.figures["event_class"] == "A"
+    # On the day itself it has come: smaller and defensive, but not barred.
+    today = events_of((date(2025, 9, 3), EventKind.FOMC))
+    assert (
+        proposed(proposal_inputs(events=today, policy=LOOSE, budget=RICH)).figures["event_multiplier"] == 0.3
+    )
+
+
+def test_a_trade_of_one_day_is_not_barred_by_an_event_of_tomorrow() -> None:
+    tomorrow = events_of((date(2025, 9, 4), EventKind.FOMC))
+    proposed(intraday_inputs(events=tomorrow, bucket_policy=replace(INTRADAY, event_score_max=5.0)))
+
+
+@pytest.mark.parametrize("day", [3, 4, 5])
+def test_where_events_are_not_heeded_they_are_shown_and_change_nothing(day: int) -> None:
+    deaf = replace(LOOSE, heed_events=False)
+    events = events_of((date(2025, 9, day), EventKind.FOMC))
+    shown = proposed(proposal_inputs(events=events, policy=deaf, budget=RICH))
+    plain = proposed(proposal_inputs(events=events_of(), policy=LOOSE, budget=RICH))
+    assert (shown.structure, shown.legs, shown.lots) == (plain.structure, plain.legs, plain.lots)
+    assert (shown.figures["events_heeded"], shown.figures["event_multiplier"]) == (False, 0.3)
+    assert plain.figures["events_heeded"] is True
+
+
+# --- the intraday bucket -----------------------------------------------------------------------------
+
+INTRADAY = shipped_bucket("intraday")
+
+
+def intraday_inputs(**changes: Any) -> ProposalInputs:
+    plain: dict[str, Any] = {
+        "bucket": Bucket.INTRADAY,
+        "bucket_policy": INTRADAY,
+        "policy": LOOSE,
+        "budget": RICH,
+    }
+    return proposal_inputs(**plain | changes)
+
+
+@pytest.mark.parametrize(("clock", "is_open"), [("12:30:00", True), ("12:30:01", False), ("09:29:59", False)])
+def test_the_intraday_bucket_opens_nothing_after_half_past_twelve(clock: str, is_open: bool) -> None:
+    outcome = propose(intraday_inputs(now=at(f"2025-09-03 {clock}")))
+    assert (isinstance(outcome, Wait) and outcome.reason == "entry_window") is not is_open
+
+
+def test_the_intraday_bucket_waits_when_events_score_above_three() -> None:
+    wait = waited(intraday_inputs(events=BOTH))
+    assert wait.reason == "event_score"
+    assert wait.text == "event score 4.04, at most 3.00"
+    proposed(intraday_inputs(events=RBI_TODAY))
+    score = float(str(wait.figures["event_score"]))
+    proposed(intraday_inputs(events=BOTH, bucket_policy=replace(INTRADAY, event_score_max=score)))
+
+
+def test_the_noon_before_expiry_is_not_the_intraday_buckets() -> None:
+    outcome = propose(intraday_inputs(now=at("2025-09-08 12:15")))
+    assert not (isinstance(outcome, Wait) and outcome.reason == "entry_window")
+
+
+# --- the ranking -------------------------------------------------------------------------------------
+
+
+def test_candidates_rank_by_edge_per_rupee_of_stressed_loss_and_keep_both_figures() -> None:
+    proposal = proposed(proposal_inputs(budget=RICH))
+    passing = [c.figures for c in proposal.candidates if not c.refusal]
+    assert proposal.figures["ranked_by"] == "ev_p_per_stressed_loss"
+    assert len(passing) > 1
+    assert all(f["ev_p_per_loss"] is not None for f in passing)
+    best = max(float(str(f["ev_p_per_stressed_loss"])) for f in passing)
+    assert proposal.figures["ev_p_per_stressed_loss"] == best
+
+
+def test_without_a_stress_they_rank_by_the_loss_at_expiry() -> None:
+    proposal = proposed(proposal_inputs(stress_settings=None, budget=RICH))
+    assert proposal.figures["ranked_by"] == "ev_p_per_loss"
+    assert "ev_p_per_stressed_loss" not in proposal.figures
+
+
+def test_where_no_edge_is_judged_the_widest_is_taken_and_named_so() -> None:
+    assert proposed(proposal_inputs(policy=UNJUDGED)).figures["ranked_by"] == "width"
 
 
 # --- the premium -------------------------------------------------------------------------------------

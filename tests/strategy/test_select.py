@@ -35,6 +35,7 @@ from tests.chains import (
 from tests.strategy.scenes import calm_view, full_listing, level_of, make_budget, selection
 from volguard.measure.market_view import MarketView
 from volguard.measure.payoff import forecast_density, payoff_at
+from volguard.measure.stress_book import StressUnavailable
 from volguard.model.book import Leg, StructureKind
 from volguard.model.instrument import Side
 from volguard.model.market import ChainSnapshot
@@ -44,6 +45,7 @@ from volguard.strategy.select import (
     best_candidate,
     candidates,
     choose_expiry,
+    ranked_by,
     short_strikes,
     structure_for,
 )
@@ -104,10 +106,18 @@ def test_an_expiry_that_another_bucket_holds_is_skipped() -> None:
 
 
 def test_the_structure_leans_with_the_trend() -> None:
-    assert structure_for(Regime.TREND_UP) is StructureKind.BULL_PUT_SPREAD
-    assert structure_for(Regime.TREND_DOWN) is StructureKind.BEAR_CALL_SPREAD
-    assert structure_for(Regime.NEUTRAL) is CONDOR
-    assert structure_for(Regime.NO_HISTORY) is CONDOR
+    quiet = {regime: structure_for(regime, is_eventful=False) for regime in Regime}
+    assert quiet == {
+        Regime.TREND_UP: StructureKind.BULL_PUT_SPREAD,
+        Regime.TREND_DOWN: StructureKind.BEAR_CALL_SPREAD,
+        Regime.NEUTRAL: CONDOR,
+        Regime.NO_HISTORY: CONDOR,
+    }
+
+
+@pytest.mark.parametrize("regime", list(Regime))
+def test_ahead_of_events_the_condor_is_defensive_whatever_the_trend(regime: Regime) -> None:
+    assert structure_for(regime, is_eventful=True) is StructureKind.DEFENSIVE_IRON_CONDOR
 
 
 # --- short strikes -----------------------------------------------------------------------------------
@@ -400,6 +410,53 @@ def candidate(edge: float | None, refusal: str = "") -> Candidate:
 def test_the_best_is_the_highest_edge_per_rupee_of_loss_among_those_not_refused() -> None:
     low, high, refused = candidate(0.01), candidate(0.03), candidate(0.09, "cost_test")
     assert best_candidate((low, refused, high), by_edge=True) is high
+
+
+def test_the_edge_is_measured_against_the_stressed_loss_where_all_have_one() -> None:
+    """Per rupee at expiry the first is better, per rupee of stressed loss the second."""
+    stressed = [
+        replace(candidate(edge), figures={"ev_p_per_loss": edge, "ev_p_per_stressed_loss": by_stress})
+        for edge, by_stress in ((0.04, 0.05), (0.03, 0.09))
+    ]
+    assert best_candidate(tuple(stressed), by_edge=True) is stressed[1]
+    assert ranked_by(tuple(stressed), by_edge=True) == "ev_p_per_stressed_loss"
+    # One that has none is not compared by two measures.
+    bare = candidate(0.02)
+    assert best_candidate((*stressed, bare), by_edge=True) is stressed[0]
+    assert ranked_by((*stressed, bare), by_edge=True) == "ev_p_per_loss"
+    refused = replace(bare, refusal="cost_test")
+    assert best_candidate((*stressed, refused), by_edge=True) is stressed[1]
+
+
+def test_the_stressed_loss_is_that_of_the_structure_alone() -> None:
+    """A condor of the calm market loses its whole width less what it is worth now, at a move of a fifth."""
+    view = calm_view()
+    for found in found_for(selection(budget=make_budget(trade_risk_max_inr=Decimal(50_000)))):
+        rows = [view.row(leg.contract) for leg in found.legs]
+        mids = np.array([view.mid[row] for row in rows if row is not None])
+        worth = -float(mids @ np.array([leg.side.sign for leg in found.legs]))
+        width = float(str(found.figures["width"]))
+        loss = float(str(found.figures["stressed_loss_per_unit"]))
+        assert loss == pytest.approx(width - worth, abs=0.1)
+        edge = float(str(found.figures["ev_p_per_unit"]))
+        assert found.figures["ev_p_per_stressed_loss"] == pytest.approx(edge / loss)
+
+
+def test_the_stress_is_made_for_those_alone_that_may_be_traded_and_ranked() -> None:
+    refused = found_for(selection(policy=replace(POLICY, cost_share_of_credit_max=0.01)))
+    unjudged = found_for(selection(policy=replace(POLICY, require_forecast_edge=False)))
+    without = found_for(selection(stress=None))
+    for found in (*refused, *unjudged, *without):
+        assert "stressed_loss_per_unit" not in found.figures
+
+
+def test_a_structure_that_cannot_be_stressed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    unavailable = StressUnavailable(reasons=("a leg has no volatility",))
+    monkeypatch.setattr("volguard.strategy.select.portfolio_stress", lambda *_: unavailable)
+    found = found_for(selection(budget=make_budget(trade_risk_max_inr=Decimal(50_000))))
+    assert {c.figures["stress_missing"] for c in found} == {"a leg has no volatility"}
+    assert {c.figures["stressed_loss_per_unit"] for c in found} == {None}
+    assert ranked_by(found, by_edge=True) == "ev_p_per_loss"
 
 
 def test_where_no_edge_is_judged_the_widest_stands() -> None:

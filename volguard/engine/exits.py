@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from volguard.engine.baskets import close_trade
 from volguard.engine.observe import Scene
 from volguard.engine.reconciling import may_send
 from volguard.engine.state import Confirmation, Turn
 from volguard.engine.supervisor import decide
+from volguard.measure.chain_term import chain_term, is_backwardation
 from volguard.measure.touch import closing_price
 from volguard.model.book import Trade, TradeState, positions_of
 from volguard.model.decision import Action, Decision
 from volguard.model.order import Urgency
 from volguard.strategy.manage import ExitInputs, ExitSignal, exit_signals
+
+MARKET: Final = "market"  # what is seen of the market stands beside what is seen of each trade
 
 
 def seek_exits(turn: Turn, scene: Scene) -> None:
@@ -26,10 +30,11 @@ def seek_exits(turn: Turn, scene: Scene) -> None:
         for trade in turn.desk.book.live_trades:
             close_trade(turn, trade, urgency=Urgency.HIGH, reason=turn.desk.flatten_reason)
         return
+    stress_for_s = _stress_for_s(turn, scene)
     for trade in turn.desk.book.live_trades:
         # A trade on its way out is still watched: a patient exit becomes urgent when a stop is hit.
         if trade.state in (TradeState.OPEN, TradeState.CLOSING) and not _is_urgent(turn, trade):
-            _seek_exit(turn, scene, trade)
+            _seek_exit(turn, scene, trade, stress_for_s)
 
 
 def _is_urgent(turn: Turn, trade: Trade) -> bool:
@@ -37,8 +42,33 @@ def _is_urgent(turn: Turn, trade: Trade) -> bool:
     return bool(mine) and all(basket.urgency is Urgency.HIGH for basket in mine)
 
 
-def _seek_exit(turn: Turn, scene: Scene, trade: Trade) -> None:
-    signals = _signals(turn, scene, trade)
+def _stress_for_s(turn: Turn, scene: Scene) -> float | None:
+    """Seconds of unbroken good looks at near volatility above far, while something is held; None without."""
+    others = tuple(c for c in turn.desk.confirmations if c.trade_id != MARKET)
+    is_seen = (
+        turn.market is not None
+        and bool(turn.desk.book.live_trades)
+        and not _proves_nothing(turn, scene)
+        and is_backwardation(chain_term(turn.market)) is True
+    )
+    if not is_seen:
+        turn.desk = replace(turn.desk, confirmations=others)
+        return None
+    seen = next((c for c in turn.desk.confirmations if c.trade_id == MARKET), None)
+    if seen is None:
+        seen = Confirmation(trade_id=MARKET, rule="stress", first_at=turn.now, count=0)
+    seen = replace(seen, count=seen.count + 1)
+    turn.desk = replace(turn.desk, confirmations=(*others, seen))
+    return (turn.now - seen.first_at).total_seconds()
+
+
+def _proves_nothing(turn: Turn, scene: Scene) -> bool:
+    after_gap = turn.market is None or turn.market.after_gap
+    return after_gap or scene.market_quality < turn.settings.limits.quality_new_trades_min
+
+
+def _seek_exit(turn: Turn, scene: Scene, trade: Trade, stress_for_s: float | None) -> None:
+    signals = _signals(turn, scene, trade, stress_for_s)
     if trade.state is TradeState.CLOSING:
         signals = tuple(signal for signal in signals if signal.urgency is Urgency.HIGH)
     is_confirmed = _is_confirmed(turn, scene, trade, signals)
@@ -61,7 +91,7 @@ def _seek_exit(turn: Turn, scene: Scene, trade: Trade) -> None:
     close_trade(turn, trade, urgency=signal.urgency, reason=signal.rule)
 
 
-def _signals(turn: Turn, scene: Scene, trade: Trade) -> tuple[ExitSignal, ...]:
+def _signals(turn: Turn, scene: Scene, trade: Trade, stress_for_s: float | None) -> tuple[ExitSignal, ...]:
     if turn.market is None:
         return ()
     return exit_signals(
@@ -75,6 +105,8 @@ def _signals(turn: Turn, scene: Scene, trade: Trade) -> tuple[ExitSignal, ...]:
             policy=turn.settings.policy,
             bucket_policy=turn.settings.buckets[trade.bucket],
             calendar=turn.rules.calendar,
+            stress_for_s=stress_for_s,
+            events=turn.settings.events,
         )
     )
 
@@ -84,9 +116,7 @@ def _is_confirmed(turn: Turn, scene: Scene, trade: Trade, signals: tuple[ExitSig
     # nothing (a gap, a market that is not quoted) starts the count anew.
     others = tuple(c for c in turn.desk.confirmations if c.trade_id != trade.trade_id)
     first = next((signal for signal in signals if signal.needs_confirmation), None)
-    quality_min = turn.settings.limits.quality_new_trades_min
-    after_gap = turn.market is None or turn.market.after_gap
-    if first is None or after_gap or scene.market_quality < quality_min:
+    if first is None or _proves_nothing(turn, scene):
         turn.desk = replace(turn.desk, confirmations=others)
         return False
     seen = next((c for c in turn.desk.confirmations if c.trade_id == trade.trade_id), None)

@@ -24,6 +24,7 @@ from volguard.measure.exposure_groups import (
 )
 from volguard.measure.margin import Margin
 from volguard.measure.payoff import max_loss_points
+from volguard.measure.since_entry import entry_market
 from volguard.measure.stress import StressResult, portfolio_stress
 from volguard.model.book import ZERO, Bucket, Leg, Position, Trade, TradeState, positions_of
 from volguard.model.decision import Approved, Breach, FigureValue, Refused
@@ -111,6 +112,7 @@ def trade_of(turn: Turn, proposal: Proposal, *, margin_inr: Decimal) -> Trade:
         max_loss_inr=proposal.max_loss_inr,
         reserved_inr=proposal.risk_inr,
         margin_inr=margin_inr,
+        entry_market=None if turn.market is None else entry_market(turn.market, proposal.legs),
     )
 
 

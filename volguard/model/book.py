@@ -26,6 +26,8 @@ class StructureKind(StrEnum):
     """The shapes that can be traded, in the field's words."""
 
     IRON_CONDOR = "IRON_CONDOR"
+    DEFENSIVE_IRON_CONDOR = "DEFENSIVE_IRON_CONDOR"  # further out, ahead of events
+    NEUTRAL_IRON_CONDOR = "NEUTRAL_IRON_CONDOR"  # iron fly: both shorts at one strike
     BULL_PUT_SPREAD = "BULL_PUT_SPREAD"
     BEAR_CALL_SPREAD = "BEAR_CALL_SPREAD"
     ADOPTED = "ADOPTED"  # traded by somebody else, managed by us
@@ -84,6 +86,19 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EntryMarket:
+    """The market that a trade was made on, so that what has changed since can be told.
+
+    `forward` of its expiry in points; `sigmas` decimal per year, one a leg, by the strikes beside it;
+    `is_backwardation`: near volatility stood above far, None where that could not be told.
+    """
+
+    forward: float
+    sigmas: tuple[float, ...]
+    is_backwardation: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
     """One structure from proposal to flat."""
 
@@ -104,6 +119,7 @@ class Trade:
     opened_at: datetime | None = None
     closed_at: datetime | None = None
     exit_reason: str = ""
+    entry_market: EntryMarket | None = None  # None: adopted, or a leg had no volatility then
 
     @property
     def units(self) -> int:

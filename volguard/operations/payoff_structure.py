@@ -140,7 +140,7 @@ def structure_name(lines: Sequence[LegLine]) -> str | None:
     name = NAMES.get(shape)
     strikes = {contract.strike for contract in contracts}
     if name == StructureKind.IRON_CONDOR and len(strikes) == 3:
-        return "NEUTRAL_IRON_CONDOR"
+        return str(StructureKind.NEUTRAL_IRON_CONDOR)
     if name == "SHORT_STRANGLE" and len(strikes) == 1:
         return "SHORT_STRADDLE"
     return None if name is None else str(name)

@@ -10,20 +10,25 @@ from typing import Final
 from volguard.measure.market_view import AtTheMoney, MarketView, at_the_money
 from volguard.measure.payoff import LevelDensity, expected_payoff, forecast_density
 from volguard.measure.quality import QualitySettings
-from volguard.model.book import Bucket
+from volguard.measure.stress_settings import StressSettings
+from volguard.model.book import Bucket, StructureKind
 from volguard.model.decision import CandidateRecord, FigureValue
 from volguard.model.market import Capabilities
 from volguard.model.proposal import Budget, Proposal
 from volguard.model.units import figure
 from volguard.nse.rules import Rules
+from volguard.strategy.event_risk import EventRisk, class_a_next_session, event_horizon, events_ahead
+from volguard.strategy.manage import deadline_of
 from volguard.strategy.policy import BucketPolicy, Policy
 from volguard.strategy.select import (
     Candidate,
     SelectionInputs,
     best_candidate,
     candidates,
+    ranked_by,
     structure_for,
 )
+from volguard.volatility.event_calendar import EventTables
 from volguard.volatility.forecast import MONTH_SESSIONS
 from volguard.volatility.iv_rv import IvRvSettings, IvRvSignal, iv_rv_signal, spread_fall
 from volguard.volatility.models import HorizonForecast
@@ -52,7 +57,11 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalInputs:
-    """All that one bucket's decision depends on."""
+    """All that one bucket's decision depends on.
+
+    `events` None: the scheduled events are not available, and the decision says so; `stress_settings` None:
+    candidates are ranked without a stress.
+    """
 
     now: datetime
     bucket: Bucket
@@ -71,6 +80,8 @@ class ProposalInputs:
     iv_rv_settings: IvRvSettings
     quality_settings: QualitySettings
     rules: Rules
+    events: EventTables | None = None
+    stress_settings: StressSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +129,11 @@ def propose(inputs: ProposalInputs) -> Proposal | Wait:
     if inputs.expiry is None:
         low, high = inputs.bucket_policy.expiry_days_min, inputs.bucket_policy.expiry_days_max
         return Wait(reason="no_expiry", text=f"no expiry in {low} to {high} days", figures={})
+    events = _events(inputs, inputs.expiry)
+    kind = structure_for(inputs.outlook.regime.regime, is_eventful=_is_eventful(inputs, events))
+    barred = _event_gate(inputs, inputs.expiry, events) or _held_already(inputs, inputs.expiry, kind)
+    if barred is not None:
+        return replace(barred, figures=events.figures)
     level = at_the_money(inputs.view, inputs.expiry)
     if level is None:
         text = f"forward or ATM volatility of {inputs.expiry.isoformat()} is not pinned by quotes"
@@ -131,13 +147,15 @@ def propose(inputs: ProposalInputs) -> Proposal | Wait:
         "regime": inputs.outlook.regime.regime.value,
         "forecast_edge_judged": inputs.policy.require_forecast_edge,
         "vrp_judged": inputs.policy.require_vrp,
+        "events_heeded": inputs.policy.heed_events,
         "quote_age": "judged" if inputs.capabilities.quote_time else "not_applicable",
+        **events.figures,
         **premium.figures,
     }
     refused = _premium_gate(inputs, premium)
     if refused is not None:
         return replace(refused, figures=figures)
-    return _from_candidates(inputs, level, premium, figures)
+    return _from_candidates(inputs, level, premium, events, kind, figures)
 
 
 def judge_premium(inputs: ProposalInputs, level: AtTheMoney) -> Premium:
@@ -170,12 +188,14 @@ def judge_premium(inputs: ProposalInputs, level: AtTheMoney) -> Premium:
 
 def _entry_window(inputs: ProposalInputs) -> Wait | None:
     policy, clock = inputs.policy, inputs.now.time()
-    if not policy.entry_from <= clock <= policy.entry_until:
-        window = f"{policy.entry_from:%H:%M} to {policy.entry_until:%H:%M}"
+    until = min(policy.entry_until, inputs.bucket_policy.entry_until)
+    if not policy.entry_from <= clock <= until:
+        window = f"{policy.entry_from:%H:%M} to {until:%H:%M}"
         return Wait(reason="entry_window", text=f"{clock:%H:%M} is outside {window}", figures={})
     if inputs.expiry is not None and clock > policy.entry_until_before_expiry:
         next_session = inputs.rules.calendar.next_trading_day(inputs.now.date())
-        if next_session >= inputs.expiry and not inputs.bucket_policy.is_monthly_cycle:
+        bucket = inputs.bucket_policy
+        if next_session >= inputs.expiry and not (bucket.is_monthly_cycle or bucket.is_same_day):
             text = f"after {policy.entry_until_before_expiry:%H:%M} on the session before expiry"
             return Wait(reason="entry_window", text=text, figures={})
     last = inputs.last_entry_at
@@ -190,11 +210,43 @@ def _entry_window(inputs: ProposalInputs) -> Wait | None:
     if budget.open_trades >= budget.open_trades_max:
         text = f"{budget.open_trades} trades open, at most {budget.open_trades_max}"
         return Wait(reason="bucket_full", text=text, figures={})
-    kind = structure_for(inputs.outlook.regime.regime)
-    if inputs.expiry is not None and (inputs.expiry, kind) in budget.held:
-        text = f"{kind.value} of {inputs.expiry.isoformat()} is held already"
-        return Wait(reason="already_held", text=text, figures={})
     return None
+
+
+def _events(inputs: ProposalInputs, expiry: date) -> EventRisk:
+    today = inputs.now.date()
+    until = event_horizon(today, expiry, inputs.policy.event_horizon_days)
+    return events_ahead(
+        inputs.events, inputs.rules.calendar, inputs.view.listing.expiries, today, max(today, until)
+    )
+
+
+def _is_eventful(inputs: ProposalInputs, events: EventRisk) -> bool:
+    return inputs.policy.heed_events and events.is_above(inputs.policy.defensive_event_score)
+
+
+def _event_gate(inputs: ProposalInputs, expiry: date, events: EventRisk) -> Wait | None:
+    if not inputs.policy.heed_events:
+        return None
+    limit = inputs.bucket_policy.event_score_max
+    if events.score is not None and events.is_above(limit):
+        text = f"event score {events.score.score:.2f}, at most {limit:.2f}"
+        return Wait(reason="event_score", text=text, figures={})
+    # It would have to be left again at once: by the rule that no trade is held into such an event.
+    calendar, today = inputs.rules.calendar, inputs.now.date()
+    event = class_a_next_session(inputs.events, calendar, today)
+    due = deadline_of(expiry, inputs.now, inputs.bucket_policy, inputs.policy, calendar)
+    if event is None or due.date() <= today:
+        return None
+    text = f"{event.name} on {event.day.isoformat()}, the next session"
+    return Wait(reason="event_next_session", text=text, figures={})
+
+
+def _held_already(inputs: ProposalInputs, expiry: date, kind: StructureKind) -> Wait | None:
+    if (expiry, kind) not in inputs.budget.held:
+        return None
+    text = f"{kind.value} of {expiry.isoformat()} is held already"
+    return Wait(reason="already_held", text=text, figures={})
 
 
 def _premium_gate(inputs: ProposalInputs, premium: Premium) -> Wait | None:
@@ -223,26 +275,36 @@ def _premium_gate(inputs: ProposalInputs, premium: Premium) -> Wait | None:
 
 
 def _from_candidates(
-    inputs: ProposalInputs, level: AtTheMoney, premium: Premium, figures: dict[str, FigureValue]
+    inputs: ProposalInputs,
+    level: AtTheMoney,
+    premium: Premium,
+    events: EventRisk,
+    kind: StructureKind,
+    figures: dict[str, FigureValue],
 ) -> Proposal | Wait:
-    kind = structure_for(inputs.outlook.regime.regime)
-    selection = _selection(inputs, level, premium)
+    selection = _selection(inputs, level, premium, events)
     found = candidates(selection, kind)
     records = tuple(candidate.record for candidate in found)
     best = best_candidate(found, by_edge=inputs.policy.require_forecast_edge)
     if best is None:
         reason, text = _why_none(found)
         return Wait(reason=reason, text=text, figures=figures, candidates=records)
+    figures["ranked_by"] = ranked_by(found, by_edge=inputs.policy.require_forecast_edge)
     figures["ev_p_at_forecast_plus_1pt"] = _sensitivity(inputs, level, premium, best)
     return _proposal(inputs, best, figures, records)
 
 
-def _selection(inputs: ProposalInputs, level: AtTheMoney, premium: Premium) -> SelectionInputs:
+def _selection(
+    inputs: ProposalInputs, level: AtTheMoney, premium: Premium, events: EventRisk
+) -> SelectionInputs:
     policy, bucket = inputs.policy, inputs.bucket_policy
     is_high = premium.ivp is not None and premium.ivp > policy.high_ivp_percentile
     factor = bucket.expected_move_factor
     if is_high and bucket.is_monthly_cycle:
-        factor = policy.high_ivp_expected_move_factor
+        factor = max(factor, policy.high_ivp_expected_move_factor)
+    if _is_eventful(inputs, events):
+        factor = max(factor, policy.defensive_expected_move_factor)
+    by_events = events.size_multiplier if policy.heed_events else 1.0
     is_reduced = policy.require_vrp and premium.signal is IvRvSignal.SELL_REDUCED
     return SelectionInputs(
         now=inputs.now,
@@ -252,9 +314,10 @@ def _selection(inputs: ProposalInputs, level: AtTheMoney, premium: Premium) -> S
         bucket=bucket,
         budget=inputs.budget,
         quality_settings=inputs.quality_settings,
+        stress=inputs.stress_settings,
         rules=inputs.rules,
         density=_density(inputs, level, premium.forecast),
-        lots_factor=REDUCED_LOTS_FACTOR if is_reduced else 1.0,
+        lots_factor=by_events * (REDUCED_LOTS_FACTOR if is_reduced else 1.0),
         expected_move_factor=factor,
     )
 
@@ -292,7 +355,10 @@ def _why_none(found: tuple[Candidate, ...]) -> tuple[str, str]:
     last = found[-1]
     if last.refusal == "one_lot_exceeds_budget":
         risk, cap = last.figures["loss_per_lot_inr"], last.figures["risk_budget_inr"]
-        return last.refusal, f"one lot risks {risk}, budget {cap}"
+        text = f"one lot risks {risk}, budget {cap}"
+        if float(risk or 0.0) <= float(cap or 0.0):  # it is the size that events, signal and doubt leave
+            text += f" times {last.figures['size_factor']} for events, signal and confidence"
+        return last.refusal, text
     shown = {
         key: last.figures[key]
         for key in ("credit_share_of_width", "cost_share_of_credit", "ev_p_per_unit", "confidence")

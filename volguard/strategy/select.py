@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -14,8 +14,11 @@ from volguard.measure.confidence import least_confidence, row_confidence
 from volguard.measure.market_view import AtTheMoney, MarketView
 from volguard.measure.payoff import LevelDensity, expected_payoff, max_loss_points, short_legs
 from volguard.measure.quality import QualitySettings
+from volguard.measure.stress import portfolio_stress
+from volguard.measure.stress_book import StressUnavailable
+from volguard.measure.stress_settings import StressSettings
 from volguard.measure.touch import LegQuotes, leg_quotes
-from volguard.model.book import Leg, StructureKind
+from volguard.model.book import Leg, Position, StructureKind
 from volguard.model.decision import CandidateRecord, FigureValue
 from volguard.model.market import FloatArray
 from volguard.model.proposal import Budget
@@ -28,6 +31,10 @@ from volguard.volatility.regime import Regime
 
 _UNTRADABLE: Final = int(UNTRADABLE)  # plain numbers: members of an IntFlag are slow to reach
 _WIDE: Final = int(QuoteFlag.WIDE)
+STRESSED_UNITS: Final = 1000  # of each leg; the loss of one follows
+BY_STRESSED_LOSS: Final = "ev_p_per_stressed_loss"
+BY_LOSS: Final = "ev_p_per_loss"
+BY_WIDTH: Final = "width"
 STRUCTURE_OF_REGIME: Final = {
     Regime.TREND_UP: StructureKind.BULL_PUT_SPREAD,
     Regime.TREND_DOWN: StructureKind.BEAR_CALL_SPREAD,
@@ -62,7 +69,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectionInputs:
-    """All that a choice depends on. `density` is P at the expiry, None without a forecast."""
+    """All that a choice depends on. `density` is P at the expiry, None without a forecast.
+
+    `stress` None: no stress is at hand, candidates rank by what they can lose at expiry.
+    """
 
     now: datetime
     view: MarketView
@@ -71,6 +81,7 @@ class SelectionInputs:
     bucket: BucketPolicy
     budget: Budget
     quality_settings: QualitySettings
+    stress: StressSettings | None
     rules: Rules
     density: LevelDensity | None
     lots_factor: float
@@ -90,8 +101,10 @@ def choose_expiry(
     return None
 
 
-def structure_for(regime: Regime) -> StructureKind:
-    """Bull put spread in an up-trend, bear call spread in a down-trend, else the condor."""
+def structure_for(regime: Regime, *, is_eventful: bool) -> StructureKind:
+    """Ahead of events the defensive condor; else the spread that a trend favours; else the condor."""
+    if is_eventful:
+        return StructureKind.DEFENSIVE_IRON_CONDOR
     return STRUCTURE_OF_REGIME.get(regime, StructureKind.IRON_CONDOR)
 
 
@@ -120,18 +133,49 @@ def candidates(inputs: SelectionInputs, kind: StructureKind) -> tuple[Candidate,
     for width in widths:
         legs = structure_legs(kind, inputs.view.listing.underlying, level.expiry, shorts, width)
         if legs is not None and _all_listed(inputs.view, legs):
-            found.append(_judge(inputs, kind, legs, width, by_row))
+            found.append(_stressed(inputs, _judge(inputs, kind, legs, width, by_row)))
     return tuple(found)
 
 
 def best_candidate(found: tuple[Candidate, ...], *, by_edge: bool) -> Candidate | None:
-    """Highest net EV(P) per rupee of loss among those not refused; the widest where no edge is judged."""
+    """The first by `ranked_by` among those not refused."""
     passing = [candidate for candidate in found if not candidate.refusal]
     if not passing:
         return None
-    if not by_edge:
+    measure = ranked_by(found, by_edge=by_edge)
+    if measure == BY_WIDTH:
         return passing[0]
-    return max(passing, key=lambda c: float(c.figures["ev_p_per_loss"] or -math.inf))
+    return max(passing, key=lambda c: float(c.figures[measure] or -math.inf))
+
+
+def ranked_by(found: tuple[Candidate, ...], *, by_edge: bool) -> str:
+    """The figure by which those not refused are ranked.
+
+    Net EV(P) per rupee of stressed loss; per rupee of loss at expiry where one of them has no stressed loss,
+    for two measures do not compare; the width, widest first, where no edge is judged.
+    """
+    if not by_edge:
+        return BY_WIDTH
+    passing = [candidate for candidate in found if not candidate.refusal]
+    is_stressed = all(candidate.figures.get(BY_STRESSED_LOSS) is not None for candidate in passing)
+    return BY_STRESSED_LOSS if is_stressed else BY_LOSS
+
+
+def _stressed(inputs: SelectionInputs, candidate: Candidate) -> Candidate:
+    # A dear figure, the same for any number of lots: made where it ranks, of those that nothing has refused.
+    if candidate.refusal or inputs.stress is None or not inputs.policy.require_forecast_edge:
+        return candidate
+    positions = [
+        Position(contract=leg.contract, quantity=leg.side.sign * STRESSED_UNITS) for leg in candidate.legs
+    ]
+    found = portfolio_stress(inputs.view, positions, inputs.stress, inputs.quality_settings)
+    if isinstance(found, StressUnavailable):
+        missing = {"stressed_loss_per_unit": None, BY_STRESSED_LOSS: None, "stress_missing": found.text}
+        return replace(candidate, figures={**candidate.figures, **missing})
+    loss, edge = found.stressed_loss_inr / STRESSED_UNITS, candidate.figures["ev_p_per_unit"]
+    share = None if edge is None or loss <= 0.0 else figure(float(edge) / loss)
+    stressed = {"stressed_loss_per_unit": figure(loss), BY_STRESSED_LOSS: share}
+    return replace(candidate, figures={**candidate.figures, **stressed})
 
 
 def _judge(
@@ -152,7 +196,8 @@ def _judge(
     # Sized with the brokerage of one lot, the dearest case; tested with that of the lots found.
     loss_per_lot = loss * lot_size + round_trip_cost_inr(inputs, quotes, lot_size)
     cap = float(budget.trade_risk_max_inr)
-    lots = math.floor(figure(cap * confidence * inputs.lots_factor / loss_per_lot))
+    size_factor = confidence * inputs.lots_factor
+    lots = math.floor(figure(cap * size_factor / loss_per_lot))
     units = max(lots, 1) * lot_size
     cost = round_trip_cost_inr(inputs, quotes, units)
     figures |= {
@@ -163,6 +208,7 @@ def _judge(
         "cost_share_of_credit": figure(cost / (credit * units)),
         "loss_per_lot_inr": figure(loss_per_lot),
         "risk_budget_inr": figure(cap),
+        "size_factor": figure(size_factor),
     }
     _add_edge(figures, inputs, legs, credit, loss, cost / units)
     return Candidate(

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from volguard.model.book import Leg, StructureKind
 from volguard.model.instrument import OptionContract, OptionType, Side, Underlying
+
+CONDORS: Final = frozenset(
+    {StructureKind.IRON_CONDOR, StructureKind.DEFENSIVE_IRON_CONDOR, StructureKind.NEUTRAL_IRON_CONDOR}
+)
+WITH_PUTS: Final = CONDORS | {StructureKind.BULL_PUT_SPREAD}
+WITH_CALLS: Final = CONDORS | {StructureKind.BEAR_CALL_SPREAD}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +27,15 @@ class ShortStrikes:
 def structure_legs(
     kind: StructureKind, underlying: Underlying, expiry: date, shorts: ShortStrikes, width: int
 ) -> tuple[Leg, ...] | None:
-    """Legs of a defined-risk structure with wings `width` points beyond the shorts; None without a strike."""
-    wants_puts = kind in (StructureKind.IRON_CONDOR, StructureKind.BULL_PUT_SPREAD)
-    wants_calls = kind in (StructureKind.IRON_CONDOR, StructureKind.BEAR_CALL_SPREAD)
+    """Legs of a defined-risk structure with wings `width` points beyond the shorts; None without a strike.
+
+    None as well where the shorts do not fit the structure: an iron fly's stand at one strike, a condor's put
+    below its call.
+    """
+    wants_puts, wants_calls = kind in WITH_PUTS, kind in WITH_CALLS
     if (wants_puts and shorts.put is None) or (wants_calls and shorts.call is None):
+        return None
+    if kind in CONDORS and not _fits(kind, shorts):
         return None
 
     def leg(strike: int, option_type: OptionType, side: Side) -> Leg:
@@ -40,3 +52,11 @@ def structure_legs(
         legs.append(leg(shorts.call, OptionType.CALL, Side.SELL))
         legs.append(leg(shorts.call + width, OptionType.CALL, Side.BUY))
     return tuple(legs)
+
+
+def _fits(kind: StructureKind, shorts: ShortStrikes) -> bool:
+    if shorts.put is None or shorts.call is None:
+        return False
+    if kind is StructureKind.NEUTRAL_IRON_CONDOR:
+        return shorts.put == shorts.call
+    return shorts.put < shorts.call
