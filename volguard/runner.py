@@ -31,6 +31,7 @@ from volguard.model.event import (
     OrderFilled,
     OrderUpdated,
     Place,
+    ProposalAnswered,
     Query,
     ReadBook,
     SessionEnded,
@@ -38,6 +39,7 @@ from volguard.model.event import (
     TimePassed,
 )
 from volguard.model.market import ChainSnapshot, Silence
+from volguard.model.proposal import Answer as OperatorAnswer
 from volguard.ports import Broker, Clock, Journal, MarketData
 
 # Events that came from outside and would be lost with the power; the market can be asked for again.
@@ -52,6 +54,7 @@ DURABLE_EVENTS = (
     ClosedElsewhere,
     BookCarried,
     OperatorSpoke,
+    ProposalAnswered,
     KillSwitchSeen,
     SessionEnded,
 )
@@ -97,7 +100,7 @@ class Outcome:
     step_ms: list[float] = field(default_factory=list)
 
 
-def _silent() -> tuple[tuple[OperatorCommand, str], ...]:
+def _silent() -> tuple[()]:
     return ()
 
 
@@ -105,12 +108,13 @@ def _silent() -> tuple[tuple[OperatorCommand, str], ...]:
 class Watch:
     """What the runner looks at between events: the wish to stop, the kill-switch file, the operator's words.
 
-    `words` gives each word once, with its text.
+    `words` gives each word once, with its text; `answers` each answer to a proposal.
     """
 
     stop_requested: Callable[[], bool]
     kill_switch_present: Callable[[], bool]
     words: Callable[[], Iterable[tuple[OperatorCommand, str]]] = _silent
+    answers: Callable[[], Iterable[OperatorAnswer]] = _silent
 
 
 class Runner:
@@ -167,7 +171,7 @@ class Runner:
             heard_at = seen.ts
             for word in self._heard_while_waiting(last, seen.ts, outcome):
                 yield word
-                if word.command is OperatorCommand.YIELD:
+                if isinstance(word, OperatorSpoke) and word.command is OperatorCommand.YIELD:
                     outcome.end_reason = "yielded"
             if self._watch.stop_requested() or outcome.end_reason == "yielded":
                 yield from self._leave(outcome)
@@ -260,13 +264,22 @@ class Runner:
 
     def _heard_while_waiting(
         self, last: datetime | None, upcoming: datetime, outcome: Outcome
-    ) -> Iterator[OperatorSpoke]:
+    ) -> Iterator[OperatorSpoke | ProposalAnswered]:
         left_s = 0.0
         if self._pace.speed is not None and last is not None:
             left_s = (upcoming - last).total_seconds() / self._pace.speed
         while True:
             for command, text in self._watch.words():
                 yield OperatorSpoke(ts=_now(outcome), command=command, text=text)
+            for answer in self._watch.answers():
+                yield ProposalAnswered(
+                    ts=_now(outcome),
+                    proposal_id=answer.proposal_id,
+                    digest=answer.digest,
+                    verdict=answer.verdict,
+                    lots=answer.lots,
+                    reason=answer.reason,
+                )
             if left_s <= 0.0 or self._watch.stop_requested() or outcome.end_reason == "yielded":
                 return
             self._clock.sleep(min(WAIT_SLICE_S, left_s))

@@ -63,6 +63,8 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
     if get_origin(kind) in (Union, types.UnionType):
         return st.one_of([any_of(arm) for arm in get_args(kind)])
     if get_origin(kind) is tuple:
+        if get_args(kind)[-1] is not Ellipsis:
+            return st.tuples(*map(any_of, get_args(kind)))
         return st.lists(any_of(get_args(kind)[0]), max_size=3).map(tuple)
     if get_origin(kind) is Mapping:
         return st.dictionaries(st.text(max_size=6), any_of(get_args(kind)[1]), max_size=4)

@@ -107,6 +107,7 @@ def test_the_mid_is_that_of_the_market_which_the_order_was_decided_on(scene: Sce
     scene.take(None, booked("vg-1", 75, "102.10", scene.now), changed("vg-1", OrderState.FILLED, 75))
     (order,) = scene.orders()
     assert (order.sent_at, order.arrival_mid) == (at, Decimal("102.525"))
+    assert order.arrival_half_spread == Decimal("0.475")
     assert (order.outcome, order.fill_s) == (Outcome.FILLED, 2.0)
     assert order.slippage_inr == 75 * Decimal("0.425")  # a sell, below mid
 
@@ -152,7 +153,7 @@ def test_a_side_that_nobody_quoted_leaves_no_mid(scene: Scene) -> None:
 def test_an_order_before_any_market_has_no_mid(scene: Scene) -> None:
     """Nothing was seen yet: nothing is told."""
     scene.take(None, changed("vg-1", OrderState.SENT), Place(approved=approve(REQUEST)))
-    assert [order.arrival_mid for order in scene.orders()] == [None]
+    assert [(one.arrival_mid, one.arrival_half_spread) for one in scene.orders()] == [(None, None)]
 
 
 def test_a_market_whose_step_failed_was_never_the_market(scene: Scene) -> None:

@@ -3,55 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
+from tests.adapters.approval_samples import TEN, asking, card, empty_status
+from volguard.adapters.approval_card import proposal_line
 from volguard.adapters.figure_text import amount_text, number_text, percent_text
 from volguard.adapters.terminal import LiveScreen, PlainLines, ProgressScreen, new_alerts
 from volguard.adapters.terminal_frame import frame
-from volguard.model.decision import Phase, SafetyLevel, TradingState
+from volguard.model.decision import SafetyLevel, TradingState
 from volguard.model.status import LimitBar, PositionLine, StatusView
-from volguard.model.units import IST
-
-TEN = datetime(2025, 8, 29, 10, 0, 0, tzinfo=IST)
-
-
-def empty_status() -> StatusView:
-    """A session before its first snapshot: nothing is known yet."""
-    return StatusView(
-        ts=TEN,
-        session_id="replay-2025-08-29-1",
-        phase=Phase.SHADOW,
-        effective_phase=Phase.SHADOW,
-        trading_state=TradingState.BOOTING,
-        safety_level=SafetyLevel.NORMAL,
-        source="replay nifty_chain_2025-08-29.parquet",
-        underlying="NIFTY",
-        reference_level=None,
-        reference_origin="not available",
-        vix=None,
-        vix_origin="not given by the source",
-        data_quality=None,
-        quote_flags={},
-        snapshots=0,
-        decisions=0,
-        regime="NEUTRAL",
-        pnl_net_inr=None,
-        charges_inr="0.00",
-        positions=(),
-        greeks={"delta": None, "gamma": None, "vega_per_pt": None, "theta_per_day": None},
-        limits=(LimitBar(name="open risk", value=None, limit=100000.0, unit="INR"),),
-        guards=("flat now: 512.25 rupees, 4 orders, 61.0 s", "VIX calm, rise +0.1%"),
-        buckets=(),
-        open_orders=(),
-        last_decisions=(),
-        new_decisions=(),
-        alerts=(),
-        progress=None,
-    )
 
 
 def busy_status() -> StatusView:
@@ -204,6 +168,30 @@ def test_changes_of_state_and_alerts_are_lines() -> None:
         "10:00:00 ALERT warning soft_stop: loss was 41000",
         "10:00:00 ALERT critical hard_stop: loss was 61200, limit 60000",
     ]
+
+
+def test_proposals_are_lines_as_they_come_and_go() -> None:
+    """A log tells each proposal once with its legs and money, and once that it waits no more."""
+    asks = asking(card())
+    gone = asking(card("P002", "d2"), after_s=20.0, alerts=("10:00:20 P001 REJECTED: too early",))
+    lines = told(empty_status(), asks, asks, gone, asking(after_s=60.0, alerts=gone.alerts))
+    assert lines[1:] == [
+        f"10:00:00 PROPOSAL {proposal_line(card())}",
+        "10:00:20 ALERT 10:00:20 P001 REJECTED: too early",
+        "10:00:20 PROPOSAL P001 waits no more",
+        f"10:00:20 PROPOSAL {proposal_line(card('P002', 'd2'))}",
+        "10:01:00 PROPOSAL P002 waits no more",
+    ]
+
+
+def test_where_nobody_is_asked_the_screen_shows_the_card_all_the_same() -> None:
+    """Unattended at a terminal the card is seen with its countdown, and that nobody is asked."""
+    out = StringIO()
+    screen = LiveScreen(Console(file=out, force_terminal=True, width=80, height=24, color_system=None))
+    screen.show(asking(card(), after_s=10.0))
+    screen.close()
+    for words in ("P001 WEEKLY iron condor", "50 s left", "nobody is asked: it will expire"):
+        assert words in out.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ from tests.cli.command import PROJECT, Done, together
 from volguard.cli.app import app
 
 COMMANDS = {
-    *("token", "validate", "drill", "run", "shadow", "status", "flatten", "reconcile", "why"),
-    *("journal show", "journal orders", "journal verify", "journal replay", "journal export"),
+    *("token", "validate", "drill", "run", "shadow", "semi-auto", "proposals", "status"),
+    *("flatten", "reconcile", "why"),
+    *("journal show", "journal orders", "journal verify", "journal replay", "journal parity"),
+    *("journal export",),
     *("chain show", "chain smile", "chain surface", "chain metrics", "chain history"),
     *("vol", "payoff", "risk", "stress", "margin"),
     *("data inspect", "data list", "data instruments", "data history", "data chain", "data merge"),

@@ -27,9 +27,14 @@ def next_session_path(folder: Path, kind: str, trading_date: date) -> Path:
     return folder / f"{kind}-{trading_date.isoformat()}-{number}.db"
 
 
+def all_journals(folder: Path) -> tuple[Path, ...]:
+    """Every journal of a folder, by name."""
+    return tuple(sorted(path for path in folder.glob("*.db") if path.is_file())) if folder.is_dir() else ()
+
+
 def newest_journal(folder: Path) -> Path:
     """The journal written last. Raises UsageError when there is none."""
-    journals = [path for path in folder.glob("*.db") if path.is_file()] if folder.is_dir() else []
+    journals = all_journals(folder)
     if not journals:
         raise UsageError(f"no journal in {folder}", hint="run a session first, or name one with --journal")
     return max(journals, key=lambda path: (path.stat().st_mtime_ns, path.name))

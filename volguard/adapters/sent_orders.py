@@ -37,7 +37,7 @@ class _Story:
 def sent_orders(reader: JournalReader) -> tuple[SentOrder, ...]:
     """Each order that left, in order of leaving, as the journal's rows up to now tell of it.
 
-    The mid at arrival is taken from the last market journaled before it. Raises JournalDamaged.
+    Bid and ask at arrival are taken from the last market journaled before it. Raises JournalDamaged.
     """
     stories: dict[str, _Story] = {}
     looks = [0, 0]  # rows of the last two markets, the newest last; 0: none
@@ -76,11 +76,13 @@ def _finished(reader: JournalReader, stories: dict[str, _Story]) -> tuple[SentOr
         request, sent_at, market_seq = story.sent
         if market_seq and (seen is None or seen[0] != market_seq):
             seen = (market_seq, reader.snapshot(market_seq))
+        touch = _touch(seen[1], request.contract) if market_seq and seen else None
         orders.append(
             SentOrder(
                 request=request,
                 sent_at=sent_at,
-                arrival_mid=_mid(seen[1], request.contract) if market_seq and seen else None,
+                arrival_mid=None if touch is None else (touch[0] + touch[1]) / 2,
+                arrival_half_spread=None if touch is None else (touch[1] - touch[0]) / 2,
                 state=story.state,
                 fills=tuple(story.fills),
                 price_steps=story.price_steps,
@@ -90,11 +92,11 @@ def _finished(reader: JournalReader, stories: dict[str, _Story]) -> tuple[SentOr
     return tuple(orders)
 
 
-def _mid(snapshot: ChainSnapshot, contract: OptionContract) -> Decimal | None:
+def _touch(snapshot: ChainSnapshot, contract: OptionContract) -> tuple[Decimal, Decimal] | None:
     row = snapshot.listing.row(contract)
     if row is None:
         return None
     bid, ask = float(snapshot.bid[row]), float(snapshot.ask[row])
     if not (isfinite(bid) and isfinite(ask)):
         return None
-    return (rupees(bid) + rupees(ask)) / 2
+    return rupees(bid), rupees(ask)

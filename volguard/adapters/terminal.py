@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, TextIO
 
+from volguard.adapters.approval_card import Room, card_screen, fits, notice_line, proposal_line
 from volguard.adapters.figure_text import amount_text
 from volguard.adapters.terminal_frame import frame
 from volguard.model.status import StatusView
@@ -12,22 +13,28 @@ from volguard.model.status import StatusView
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from volguard.adapters.approval_prompt import ApprovalPrompt
+
 REFRESHES_PER_SECOND: Final = 4.0
 _CLOCK: Final = re.compile(r"^\d\d:\d\d:\d\d ")
 _BUCKET: Final = re.compile(r"\b(WEEKLY|MONTHLY|INTRADAY)\b")
 
 
 class LiveScreen:
-    """The full screen, redrawn a few times a second from the newest status; gone again after `close`."""
+    """The full screen, redrawn a few times a second from the newest status; gone again after `close`.
+
+    A proposal that waits stands on top, with the prompt's line of input where somebody is asked.
+    """
 
     frame_interval_s = 0.25
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, prompt: ApprovalPrompt | None = None) -> None:
         from rich.console import Console
         from rich.live import Live
 
         self._console = console or Console()
         self._view: StatusView | None = None
+        self._prompt = prompt
         self._live = Live(
             get_renderable=self._frame,
             console=self._console,
@@ -35,25 +42,52 @@ class LiveScreen:
             refresh_per_second=REFRESHES_PER_SECOND,
         )
         self._live.start()
+        if prompt is not None:
+            prompt.on_change(self._live.refresh)
 
     def show(self, status: StatusView) -> None:
         """Keep the newest status; all but the first are drawn at the screen's own pace and size."""
         is_first, self._view = self._view is None, status
+        if self._prompt is not None:
+            self._prompt.show(status)
         if is_first:
             self._live.refresh()
 
     def close(self) -> None:
-        """Stop drawing and give the terminal back as it was; harmless when called twice."""
+        """Stop asking and drawing, give the terminal back as it was; harmless when called twice."""
+        if self._prompt is not None:
+            self._prompt.close()
         self._live.stop()
 
     def _frame(self) -> RenderableType:
         if self._view is None:
             return "waiting for the market"
-        return frame(self._view, width=self._console.width)
+        return self._framed(self._view)
+
+    def _framed(self, status: StatusView) -> RenderableType:
+        from rich.console import Group
+
+        width, height = self._console.size
+        room, card = Room(width=width, height=height), next(iter(status.proposals), None)
+        below = frame(status, width=width)
+        if self._prompt is not None:
+            self._prompt.drawn(card if card is not None and fits(card, room) else None)
+        view = self._prompt.view if self._prompt is not None else None
+        if card is None:
+            return Group(notice_line(view), below) if view is not None and view.notice else below
+        above = card_screen(
+            card,
+            now=status.ts,
+            room=room,
+            pending=len(status.proposals),
+            alert=next(iter(status.alerts), ""),
+            prompt=view,
+        )
+        return Group(above, below)
 
 
 class PlainLines:
-    """A log for pipes and files: decisions whose reason changed, alerts, changes of state.
+    """A log for pipes and files: decisions whose reason changed, proposals, alerts, changes of state.
 
     A decision repeated with the same bucket and reason is counted and told once, when it changes.
     """
@@ -71,6 +105,7 @@ class PlainLines:
         self._tell_state(status)
         for alert in reversed(new_alerts(self._alerts, status.alerts)):
             self._print(f"{status.ts:%H:%M:%S} ALERT {alert}")
+        self._tell_proposals(status)
         for line in status.new_decisions:
             self._tell_decision(line)
         self._last, self._alerts = status, status.alerts
@@ -86,6 +121,15 @@ class PlainLines:
             self._print(f"{status.ts:%H:%M:%S} session {status.session_id} {status.source}: {now}")
         elif now != _state_words(self._last):
             self._print(f"{status.ts:%H:%M:%S} state {_state_words(self._last)} -> {now}")
+
+    def _tell_proposals(self, status: StatusView) -> None:
+        before = self._last.proposals if self._last is not None else ()
+        known, now = ({card.proposal_id for card in cards} for cards in (before, status.proposals))
+        for name in sorted(known - now):
+            self._print(f"{status.ts:%H:%M:%S} PROPOSAL {name} waits no more")
+        for card in status.proposals:
+            if card.proposal_id not in known:
+                self._print(f"{status.ts:%H:%M:%S} PROPOSAL {proposal_line(card)}")
 
     def _tell_decision(self, line: str) -> None:
         said, bucket = decision_head(line), bucket_of(line)

@@ -17,6 +17,7 @@ from volguard.cli import (
     journal,
     margin,
     payoff,
+    proposals,
     reconcile,
     risk,
     run,
@@ -36,7 +37,7 @@ MistypedCall: Final[Any] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="volguard",
-    help="Sell NSE index options, risk first: sessions on a recorded or a synthetic market, no account.",
+    help="Sell NSE index options, risk first: rehearsed without an account, run with one.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -47,6 +48,8 @@ app.command("validate")(validate.validate)
 app.command("drill")(drill.drill)
 app.command("run")(run.run)
 app.command("shadow")(run.shadow)
+app.command("semi-auto")(run.semi_auto)
+app.command("proposals")(proposals.proposals)
 app.command("status")(status.status)
 app.command("flatten")(flatten.flatten)
 app.command("reconcile")(reconcile.reconcile)

@@ -21,9 +21,10 @@ from volguard.model.errors import UsageError
 
 
 class PhaseName(StrEnum):
-    """Phases that can be run today; FULL_AUTO against a look-alike alone, until a phase can be earned."""
+    """How far the program may go by itself."""
 
     SHADOW = "SHADOW"
+    SEMI_AUTO = "SEMI_AUTO"
     FULL_AUTO = "FULL_AUTO"
 
 
@@ -85,6 +86,21 @@ SpeedOption = Annotated[
 NewOption = Annotated[
     bool, typer.Option("--new-session", help="Start afresh instead of continuing an unfinished session.")
 ]
+EvidenceOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--report/--no-report",
+        show_default=False,
+        help="--report: no session, the evidence towards the next phase; --no-report: no day's report.",
+    ),
+]
+UnattendedOption = Annotated[
+    bool,
+    typer.Option(
+        "--unattended",
+        help="SEMI_AUTO without a terminal: nobody answers, proposals expire, exits work.",
+    ),
+]
 ReportOption = Annotated[
     bool, typer.Option("--report/--no-report", help="Write the day's report (JSON and HTML).")
 ]
@@ -102,13 +118,16 @@ def run(
     base_url: BaseUrlOption = None,
     speed: SpeedOption = None,
     new_session: NewOption = False,
+    unattended: UnattendedOption = False,
     report: ReportOption = True,
     overrides: SetOption = None,
     preset: PresetOption = None,
     as_json: JsonOption = False,
     root: RootOption = None,
 ) -> None:
-    """Run one session: market in, decisions and paper fills out, everything journaled.
+    """Run one session: market in, decisions and fills out, everything journaled.
+
+    SHADOW fills on paper. SEMI_AUTO asks in the terminal before each new trade. FULL_AUTO asks nobody.
 
     Examples:
 
@@ -117,6 +136,8 @@ def run(
       volguard run --phase SHADOW --replay day.parquet --history data/history --speed max --json
 
       volguard run --phase SHADOW --broker upstox
+
+      volguard run --phase SEMI_AUTO --scenario trend --speed 30
 
       volguard run --phase FULL_AUTO --broker upstox --base-url http://127.0.0.1:8765
 
@@ -127,7 +148,7 @@ def run(
     is_live = broker is BrokerName.UPSTOX
     _check_source(replay, seed, date, cadence, scenario, is_live=is_live)
     _check_live(replay, speed, base_url, is_live=is_live)
-    _check_phase(phase, base_url)
+    _check_phase(phase, is_live=is_live, unattended=unattended)
     options = RunOptions(
         phase=phase.value,
         is_live=is_live,
@@ -139,6 +160,7 @@ def run(
         scenario=scenario.value if scenario is not None else None,
         speed=None if is_live else _speed(speed or "1"),
         new_session=new_session,
+        unattended=unattended,
         report=report,
         overrides=with_base_url(overrides, base_url),
         preset=preset,
@@ -161,7 +183,7 @@ def shadow(
     base_url: BaseUrlOption = None,
     speed: SpeedOption = None,
     new_session: NewOption = False,
-    report: ReportOption = True,
+    report: EvidenceOption = None,
     overrides: SetOption = None,
     preset: PresetOption = None,
     as_json: JsonOption = False,
@@ -170,7 +192,12 @@ def shadow(
     """The same as `run --phase SHADOW`: real decisions, paper fills.
 
     Example: volguard shadow --scenario trend --seed 3 --speed max
+
+    Example: volguard shadow --report
     """
+    if report:
+        _tell_evidence("SEMI_AUTO", root, overrides, preset, as_json=as_json)
+        return
     run(
         phase=PhaseName.SHADOW,
         replay=replay,
@@ -183,12 +210,67 @@ def shadow(
         base_url=base_url,
         speed=speed,
         new_session=new_session,
-        report=report,
+        report=report is None,
         overrides=overrides,
         preset=preset,
         as_json=as_json,
         root=root,
     )
+
+
+def semi_auto(
+    replay: ReplayOption = None,
+    history: HistoryOption = None,
+    broker: BrokerOption = BrokerName.SIMULATOR,
+    seed: SeedOption = None,
+    date: DateOption = None,
+    cadence: CadenceOption = None,
+    scenario: ScenarioOption = None,
+    base_url: BaseUrlOption = None,
+    speed: SpeedOption = None,
+    new_session: NewOption = False,
+    unattended: UnattendedOption = False,
+    report: EvidenceOption = None,
+    overrides: SetOption = None,
+    preset: PresetOption = None,
+    as_json: JsonOption = False,
+    root: RootOption = None,
+) -> None:
+    """The same as `run --phase SEMI_AUTO`: the machine proposes, you decide, it executes and manages.
+
+    Example: volguard semi-auto --scenario trend --seed 3 --speed 30
+    """
+    if report:
+        _tell_evidence("FULL_AUTO", root, overrides, preset, as_json=as_json)
+        return
+    run(
+        phase=PhaseName.SEMI_AUTO,
+        replay=replay,
+        history=history,
+        broker=broker,
+        seed=seed,
+        date=date,
+        cadence=cadence,
+        scenario=scenario,
+        base_url=base_url,
+        speed=speed,
+        new_session=new_session,
+        unattended=unattended,
+        report=report is None,
+        overrides=overrides,
+        preset=preset,
+        as_json=as_json,
+        root=root,
+    )
+
+
+def _tell_evidence(
+    phase: str, root: Path | None, overrides: list[str] | None, preset: str | None, *, as_json: bool
+) -> None:
+    from volguard.cli.validate import show_progress
+    from volguard.model.decision import Phase
+
+    show_progress(Phase(phase), root=root, overrides=overrides or (), preset=preset, as_json=as_json)
 
 
 def _speed(text: str) -> float | None:
@@ -214,10 +296,12 @@ def _check_source(replay: Path | None, *simulator_options: object, is_live: bool
         )
 
 
-def _check_phase(phase: PhaseName, base_url: str | None) -> None:
-    if phase is not PhaseName.SHADOW and base_url is None:
+def _check_phase(phase: PhaseName, *, is_live: bool, unattended: bool) -> None:
+    if unattended and phase is not PhaseName.SEMI_AUTO:
+        raise UsageError(f"--unattended belongs to SEMI_AUTO, {phase.value} asks nobody")
+    if phase is PhaseName.FULL_AUTO and not is_live:
         raise UsageError(
-            f"--phase {phase.value} sends orders: so far to a look-alike of the broker alone",
+            "--phase FULL_AUTO sends orders to the broker, or to a look-alike of it",
             hint="add --broker upstox --base-url http://127.0.0.1:8765; see volguard simulator serve",
         )
 

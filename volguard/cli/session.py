@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from volguard.adapters.interrupt import StopRequest
 from volguard.cli.options import print_json, print_table, root_of, say, settings_of
 from volguard.model.decision import Phase
-from volguard.model.errors import NotFlat, VolguardError
+from volguard.model.errors import GateFailed, NotFlat, UsageError, VolguardError
 from volguard.model.status import StatusView
 from volguard.ports import Screen
 from volguard.report.day import build_day
@@ -19,6 +20,12 @@ from volguard.report.day_json import document
 from volguard.report.gather import gather_day
 from volguard.runner import Outcome
 from volguard.wiring import Session, SessionRequest, SourceRequest, Surroundings, open_session
+
+if TYPE_CHECKING:
+    from volguard.adapters.approval_prompt import ApprovalPrompt
+    from volguard.config.loader import Loaded
+    from volguard.config.roots import Root
+    from volguard.config.settings import Settings
 
 INTERRUPTED = 130
 
@@ -37,6 +44,7 @@ class RunOptions:
     scenario: str | None
     speed: float | None
     new_session: bool
+    unattended: bool
     report: bool
     overrides: list[str]
     preset: str | None
@@ -48,6 +56,8 @@ def run_session(options: RunOptions) -> int:
     """Run one session to its end and tell how it went; the exit code."""
     root = root_of(options.root)
     loaded = settings_of(root, options.overrides, options.preset)
+    _check_asked(options)
+    _check_earned(options, loaded, root)
     stop = StopRequest()
     stop.install()
     request = SessionRequest(
@@ -64,18 +74,48 @@ def run_session(options: RunOptions) -> int:
         speed=options.speed,
         new_session=options.new_session,
     )
-    screen = _screen(options)
-    around = Surroundings(screen=screen, stop=stop, note=say)
-    session = open_session(request, loaded, root, around)
-    try:
-        outcome = session.run()
-        session.screen.close()
-        body = _finish(session, outcome, options)
-    finally:
-        session.close()
+    prompt = _prompt(options, stop)
+    screen = _screen(options, prompt)
+    answers = prompt.drain if prompt is not None else tuple
+    around = Surroundings(screen=screen, stop=stop, note=say, answers=answers)
+    with closing(screen):  # an error is told on the terminal of before
+        session = open_session(request, loaded, root, around)
+        try:
+            outcome = session.run()
+            session.screen.close()
+            body = _finish(session, outcome, options)
+        finally:
+            session.close()
     if options.as_json:
         print_json(body)
     return _exit_code(outcome)
+
+
+def _check_asked(options: RunOptions) -> None:
+    # A phase that asks must have somebody to ask.
+    if options.phase != Phase.SEMI_AUTO or options.unattended:
+        return
+    from volguard.adapters.approval_prompt import terminal_missing
+
+    missing = terminal_missing()
+    if missing:
+        raise UsageError(
+            f"SEMI_AUTO asks in the terminal: {missing}",
+            hint="run it in a terminal (tmux, ssh), or with --unattended: proposals expire, exits work",
+        )
+
+
+def _check_earned(options: RunOptions, loaded: Loaded[Settings], root: Root) -> None:
+    # On a real account a phase is earned from the journals; a look-alike of the broker asks for nothing.
+    if not options.is_live or loaded.settings.upstox.is_rehearsal or options.phase == Phase.SHADOW:
+        return
+    from volguard.adapters.clock import machine_time
+    from volguard.operations.promotion import NotEarned, earned
+    from volguard.wiring import rules_of
+
+    answer = earned(Phase(options.phase), loaded, root, rules_of(loaded.settings), machine_time())
+    if isinstance(answer, NotEarned):
+        raise GateFailed(answer.reason, hint=answer.mend)
 
 
 def _exit_code(outcome: Outcome) -> int:
@@ -111,9 +151,24 @@ def _finish(session: Session, outcome: Outcome, options: RunOptions) -> dict[str
     return body
 
 
-def _screen(options: RunOptions) -> Screen:
+def _prompt(options: RunOptions, stop: StopRequest) -> ApprovalPrompt | None:
+    if options.phase != Phase.SEMI_AUTO or options.unattended:
+        return None
+    from volguard.adapters.approval_prompt import ApprovalPrompt
+    from volguard.adapters.clock import SystemClock
+
+    prompt = ApprovalPrompt(SystemClock(stop.event).monotonic_s)
+    stop.before_ending(prompt.leave)
+    return prompt
+
+
+def _screen(options: RunOptions, prompt: ApprovalPrompt | None) -> Screen:
     from volguard.adapters.terminal import LiveScreen, PlainLines, ProgressScreen
 
+    if prompt is not None:
+        from rich.console import Console
+
+        return LiveScreen(Console(stderr=True), prompt)
     if options.as_json and not sys.stderr.isatty():
         return _NoScreen()
     if not sys.stderr.isatty():

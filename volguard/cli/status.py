@@ -40,11 +40,25 @@ def _lines(document: dict[str, Any]) -> str:
     shown = {key: value for key, value in document.items() if key not in ("schema", "running")}
     lines = [f"session {shown.pop('session_id')} is {state}"]
     for key, value in shown.items():
+        if key == "proposals":
+            value = [_proposal(card) for card in value]
         if isinstance(value, list):
             lines += [f"  {key}:", *(f"    {_plain(item)}" for item in value)] if value else []
         else:
             lines.append(f"  {key}: {_plain(value)}")
     return "\n".join(lines) + "\n"
+
+
+def _proposal(card: dict[str, Any]) -> str:
+    legs = ", ".join(
+        f"{leg['side']} {leg['contract']['strike']} {leg['contract']['option_type']}"
+        for leg in (each["leg"] for each in card["legs"])
+    )
+    return (
+        f"{card['proposal_id']} {card['bucket']} {card['structure']} {card['expiry']}: {legs}; "
+        f"{card['lots']} lots of {card['lot_size']}, credit {card['credit_inr']}, "
+        f"max loss {card['max_loss_inr']}, waits until {card['expires_at'][11:19]}"
+    )
 
 
 def _plain(value: Any) -> str:

@@ -26,6 +26,7 @@ from volguard.pricing.quote_flags import FlagSettings
 from volguard.risk.breaker import BreakerSettings
 from volguard.risk.limits import BucketLimits, Limits
 from volguard.risk.vix_spike import VixSpikeSettings
+from volguard.strategy.approval import ApprovalSettings
 from volguard.strategy.policy import BucketPolicy, Policy
 from volguard.volatility.event_calendar import EventTables
 from volguard.volatility.iv_rv import IvRvSettings
@@ -115,6 +116,7 @@ class Settings:
     quotes: FlagSettings
     quality: QualitySettings
     execution: ExecutionSettings
+    approval: ApprovalSettings
     paper: PaperSettings
     journal: JournalSettings
     simulator: SimulatorSettings
@@ -154,6 +156,8 @@ class Settings:
             limits=self.limits,
             bucket_limits={Bucket(name.upper()): limits for name, limits in self.bucket_limits.items()},
             execution=self.execution,
+            approval=self.approval,
+            events=self.events,
             flags=self.quotes,
             quality=self.quality,
             student_t_dof=self.models.student_t_dof,
@@ -184,6 +188,7 @@ SECTIONS: Final = (
             "quotes",
             "quality",
             "execution",
+            "approval",
             "flat_cost",
             "flatten",
             "alerts",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from volguard.engine.baskets import put_basket, slice_units
 from volguard.engine.observe import Scene
 from volguard.engine.orders import put_trade
+from volguard.engine.proposals import answered, approved, offer
 from volguard.engine.reviewing import Screened, bucket_budget, screen_proposal
 from volguard.engine.state import Turn
 from volguard.engine.supervisor import decide
 from volguard.execution.basket import entry_basket
 from volguard.model.book import Bucket, Trade, TradeState
-from volguard.model.decision import Action, Decision, TradingState
-from volguard.model.event import TradeChanged
+from volguard.model.decision import Action, Decision, Phase, TradingState
+from volguard.model.event import ProposalAnswered, TradeChanged
 from volguard.model.proposal import Proposal
 from volguard.strategy.propose import ProposalInputs, Wait, propose
 
@@ -25,6 +27,9 @@ def seek_entries(turn: Turn, scene: Scene) -> None:
             _wait_for_state(turn, bucket)
         elif any(_is_opening(trade, bucket) for trade in turn.desk.book.live_trades):
             _wait(turn, bucket, Wait(reason="entry_working", text="an entry is being filled", figures={}))
+        elif (asked := _asked(turn, bucket)) is not None:
+            text = f"{asked} waits for the operator's answer"
+            _wait(turn, bucket, Wait(reason="proposal_waits", text=text, figures={}))
         else:
             _seek(turn, scene, bucket)
 
@@ -38,7 +43,7 @@ def _seek(turn: Turn, scene: Scene, bucket: Bucket) -> None:
             now=turn.now,
             bucket=bucket,
             expiry=scene.expiries[bucket],
-            last_entry_at=turn.desk.last_entry_at.get(bucket),
+            last_entry_at=_last_tried_at(turn, bucket),
             failed_entries=_failed_entries(turn, bucket),
             view=turn.market,
             capabilities=turn.desk.source.capabilities,
@@ -51,6 +56,8 @@ def _seek(turn: Turn, scene: Scene, bucket: Bucket) -> None:
             student_t_dof=settings.student_t_dof,
             iv_rv_settings=settings.iv_rv,
             quality_settings=settings.quality,
+            events=settings.events,
+            stress_settings=settings.stress,
             rules=turn.rules,
         )
     )
@@ -60,8 +67,30 @@ def _seek(turn: Turn, scene: Scene, bucket: Bucket) -> None:
     screened = screen_proposal(turn, answer)
     if screened.breaches:
         _refuse(turn, answer, screened)
+    elif turn.desk.phase is Phase.SEMI_AUTO:
+        offer(turn, answer, screened)
     else:
         _enter(turn, answer, screened)
+
+
+def on_answer(turn: Turn, event: ProposalAnswered) -> None:
+    """The operator's answer: what is approved, and still is what was shown, is entered."""
+    found = answered(turn, event)
+    if found is None:
+        return
+    pending, proposal, screened = found
+    _enter(turn, proposal, screened)
+    approved(turn, pending, proposal.lots, screened.trade.trade_id)
+
+
+def _asked(turn: Turn, bucket: Bucket) -> str | None:
+    return next((p.card.proposal_id for p in turn.desk.pending if p.card.bucket is bucket), None)
+
+
+def _last_tried_at(turn: Turn, bucket: Bucket) -> datetime | None:
+    # A proposal that came to nothing is followed by the same pause as an entry.
+    tried = (turn.desk.last_entry_at.get(bucket), turn.desk.last_proposal_at.get(bucket))
+    return max((at for at in tried if at is not None), default=None)
 
 
 def _failed_entries(turn: Turn, bucket: Bucket) -> int:

@@ -18,13 +18,16 @@ from volguard.model.broker import BrokerPosition
 from volguard.model.decision import Phase, SafetyLevel, TradingState
 from volguard.model.event import PAPER, Effect, Link, OutsideFill, Record
 from volguard.model.market import SourceInfo
+from volguard.model.proposal import PendingProposal
 from volguard.nse.rules import Rules
 from volguard.pricing.quote_flags import FlagSettings
 from volguard.risk.breaker import BreakerSettings, BreakerState
 from volguard.risk.limits import BucketLimits, Limits
 from volguard.risk.stops import StopState
 from volguard.risk.vix_spike import VixSpikeSettings, VixSpikeState
+from volguard.strategy.approval import ApprovalSettings
 from volguard.strategy.policy import BucketPolicy, Policy
+from volguard.volatility.event_calendar import EventTables
 from volguard.volatility.iv_rv import IvRvSettings
 from volguard.volatility.outlook import NO_OUTLOOK, Outlook
 
@@ -39,6 +42,8 @@ class EngineSettings:
     limits: Limits
     bucket_limits: Mapping[Bucket, BucketLimits]
     execution: ExecutionSettings
+    approval: ApprovalSettings
+    events: EventTables
     flags: FlagSettings
     quality: QualitySettings
     student_t_dof: float
@@ -135,6 +140,9 @@ class Desk:
     baskets: tuple[Basket, ...] = ()
     confirmations: tuple[Confirmation, ...] = ()
     last_entry_at: Mapping[Bucket, datetime] = field(default_factory=dict)
+    pending: tuple[PendingProposal, ...] = ()  # SEMI_AUTO: shown, not answered
+    proposals: int = 0  # made in this session
+    last_proposal_at: Mapping[Bucket, datetime] = field(default_factory=dict)  # when the last one ended
     last_snapshot_at: datetime | None = None
     chain_changed_at: datetime | None = None
     last_gross_inr: Mapping[str, Decimal] = field(

@@ -72,6 +72,7 @@ def status_of(
         guards=_guards(desk, risk, view, settings, rules),
         buckets=_buckets(desk, settings),
         open_orders=_open_orders(desk),
+        proposals=tuple(pending.card for pending in desk.pending),
         last_decisions=recent,
         new_decisions=tuple(decision_line(d) for d in decisions_in(step)),
         alerts=alerts,

@@ -11,11 +11,12 @@ from volguard.engine.baskets import close_late_fills, drive, unwind_entries
 from volguard.engine.breakers import note_feed, note_order_word, rest_breakers
 from volguard.engine.carried import carry
 from volguard.engine.day_outlook import outlook_of
-from volguard.engine.entries import seek_entries
+from volguard.engine.entries import on_answer, seek_entries
 from volguard.engine.exits import seek_exits
 from volguard.engine.naked import watch_flatten, watch_naked
 from volguard.engine.observe import observe
 from volguard.engine.orders import on_fill, on_update, put_order
+from volguard.engine.proposals import watch_proposals
 from volguard.engine.reconciling import has_broker, may_send, on_book, seek_book
 from volguard.engine.stale_exits import drop_stale_exits
 from volguard.engine.state import Desk, EngineSettings, State, Step, Turn
@@ -51,6 +52,7 @@ from volguard.model.event import (
     OrderAbsent,
     OrderFilled,
     OrderUpdated,
+    ProposalAnswered,
     SessionEnded,
     SessionResumed,
     SessionStarted,
@@ -83,6 +85,7 @@ class Engine:
         seek_unknown(turn)
         ask_off_again(turn)
         seek_book(turn)
+        watch_proposals(turn)
         watch_naked(turn)
         watch_flatten(turn)
         page_again(turn)
@@ -99,7 +102,13 @@ class Engine:
             return False
         is_closing = bool(desk.emergency or desk.flatten_reason)
         is_paging = is_closing and bool(desk.book.positions or desk.book.live_orders)
-        return is_paging or desk.naked is not None or bool(unknown_orders(desk)) or has_broker(desk)
+        return (
+            is_paging
+            or bool(desk.pending)
+            or desk.naked is not None
+            or bool(unknown_orders(desk))
+            or has_broker(desk)
+        )
 
     def failed(self, state: State, event: Event, error: str) -> Step:
         """The step taken instead of one that raised: nothing changes but that trading is halted."""
@@ -201,6 +210,9 @@ def _take(turn: Turn, event: Event) -> None:
             _on_kill_switch(turn, present=present)
         case OperatorSpoke():
             _on_word(turn, event)
+        case ProposalAnswered():
+            on_answer(turn, event)
+            drive(turn, is_fresh=False)
 
 
 def _on_snapshot(turn: Turn, event: MarketSnapshot) -> None:
@@ -212,6 +224,7 @@ def _on_snapshot(turn: Turn, event: MarketSnapshot) -> None:
     apply_stops(turn, scene.stop_pnl_inr)
     cap_phase(turn)
     seek_exits(turn, scene)
+    watch_proposals(turn)
     seek_entries(turn, scene)
     withdraw_entries(turn)
     drop_stale_exits(turn)

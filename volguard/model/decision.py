@@ -47,6 +47,7 @@ class Action(StrEnum):
     """What a decision does."""
 
     WAIT = "WAIT"
+    PROPOSE = "PROPOSE"
     ENTER = "ENTER"
     REFUSED = "REFUSED"
     EXIT = "EXIT"

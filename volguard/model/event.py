@@ -18,6 +18,7 @@ from volguard.model.decision import Approved, Decision, FigureValue, Phase, Safe
 from volguard.model.instrument import OptionContract, Side, Underlying
 from volguard.model.market import ChainSnapshot, DailyBar, SourceInfo, VarianceForecasts
 from volguard.model.order import OrderState
+from volguard.model.proposal import ProposalCard, ProposalOutcome, Verdict
 
 PAPER: Final = "paper"
 
@@ -202,6 +203,18 @@ class OperatorSpoke:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalAnswered:
+    """The operator's answer to what he was shown; `lots` None: as many as were proposed."""
+
+    ts: datetime
+    proposal_id: str
+    digest: str
+    verdict: Verdict
+    lots: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KillSwitchSeen:
     """The kill-switch file appeared or went away."""
 
@@ -232,6 +245,7 @@ Event = (
     | BookCarried
     | TimePassed
     | OperatorSpoke
+    | ProposalAnswered
     | KillSwitchSeen
     | SessionEnded
 )
@@ -357,6 +371,26 @@ class MarketSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalMade:
+    """A proposal was put before the operator, as it was shown."""
+
+    ts: datetime
+    card: ProposalCard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalClosed:
+    """A proposal ended; `trade_id` where it became a trade, `lots` as many as were approved."""
+
+    ts: datetime
+    proposal_id: str
+    outcome: ProposalOutcome
+    text: str
+    lots: int | None = None
+    trade_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NakedExposure:
     """Shorts stood without their longs for a while and do so no more: how many, how long, what was at stake.
 
@@ -385,6 +419,8 @@ Record = (
     | OrderChanged
     | StateChanged
     | MarketSeen
+    | ProposalMade
+    | ProposalClosed
     | NakedExposure
     | StepFailed
 )

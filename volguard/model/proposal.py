@@ -1,4 +1,4 @@
-"""What strategy may spend (Budget) and what it asks for (Proposal): what risk and strategy share."""
+"""What strategy may spend, what it asks for, and what a person is shown of it before he answers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from volguard.model.book import Bucket, Leg, StructureKind
 from volguard.model.decision import CandidateRecord, FigureValue
@@ -46,3 +47,80 @@ class Proposal:
     def risk_inr(self) -> Decimal:
         """What the trade can lose, costs included."""
         return self.max_loss_inr + self.costs_inr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardLeg:
+    """One leg as it is shown: its quote in rupees a unit, its volatility in decimal per year."""
+
+    leg: Leg
+    bid: float | None
+    ask: float | None
+    sigma: float | None
+    delta: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalCard:
+    """One proposal as the operator sees it. An approval names `digest`: it is of this and of nothing else.
+
+    `payoff`: (level, rupees at expiry, costs not taken off), for a sketch. Rupees are of all lots.
+    """
+
+    proposal_id: str
+    digest: str
+    made_at: datetime
+    expires_at: datetime
+    bucket: Bucket
+    structure: StructureKind
+    expiry: date
+    legs: tuple[CardLeg, ...]
+    lots: int
+    lot_size: int
+    level: float  # the forward of the expiry
+    quality: float | None
+    credit_per_unit: float
+    credit_inr: Decimal
+    max_loss_inr: Decimal
+    costs_inr: Decimal
+    margin_inr: Decimal | None
+    figures: Mapping[str, FigureValue]  # of the choice and of the risk after it, by name
+    reasons: tuple[str, ...]
+    payoff: tuple[tuple[float, float], ...]
+
+
+class Verdict(StrEnum):
+    """What the operator answers."""
+
+    APPROVE = "APPROVE"
+    REJECT = "REJECT"
+
+
+class ProposalOutcome(StrEnum):
+    """How a proposal ended."""
+
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"  # by the operator
+    EXPIRED = "EXPIRED"  # nobody answered in time
+    INVALIDATED = "INVALIDATED"  # the market moved away from what was shown
+    REFUSED = "REFUSED"  # approved, and refused by the review on the quotes of then
+    WITHDRAWN = "WITHDRAWN"  # the session may not add risk any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingProposal:
+    """A proposal that waits for its answer."""
+
+    card: ProposalCard
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the operator answered to the card of that digest; `lots` None: as many as were proposed."""
+
+    proposal_id: str
+    digest: str
+    verdict: Verdict
+    lots: int | None = None
+    reason: str = ""

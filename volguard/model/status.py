@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from volguard.model.decision import FigureValue, Phase, SafetyLevel, TradingState
+from volguard.model.proposal import ProposalCard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,7 @@ class StatusView:
     guards: tuple[str, ...]  # being flat now, the worst cell, VIX spike, breakers: a line each
     buckets: tuple[Mapping[str, FigureValue], ...]  # name, capital, used, open trades, last decision
     open_orders: tuple[str, ...]
+    proposals: tuple[ProposalCard, ...]  # that wait for the operator's answer
     last_decisions: tuple[str, ...]  # newest first, one line each with its reason
     new_decisions: tuple[str, ...]  # made by this very step: a plain log prints these
     alerts: tuple[str, ...]  # newest first

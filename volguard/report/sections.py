@@ -24,6 +24,7 @@ STRETCHES_SHOWN: Final = 60
 COLOUR_OF_ACTION: Final = {
     Action.WAIT: "muted",
     Action.REFUSED: "loss",
+    Action.PROPOSE: "violet",
     Action.ENTER: "gain",
     Action.EXIT: "blue",
     Action.FLATTEN: "orange",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -33,6 +33,7 @@ from volguard.model.errors import RiskRefused, UsageError
 from volguard.model.event import PAPER, BookCarried, Event, HistoryLoaded, SessionResumed, SessionStarted
 from volguard.model.instrument import OptionContract
 from volguard.model.market import SourceInfo
+from volguard.model.proposal import Answer
 from volguard.nse.rules import Rules
 from volguard.ports import MarketData, Screen
 from volguard.runner import Exchange, Outcome, Pace, Runner, Watch
@@ -62,6 +63,7 @@ class Surroundings:
     screen: Screen
     stop: StopRequest
     note: Callable[[str], None]
+    answers: Callable[[], Iterable[Answer]] = tuple  # to proposals; none where nobody is asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +181,7 @@ def open_session(
                     stop_requested=around.stop.is_set,
                     kill_switch_present=kill_switch.is_present,
                     words=words.drain,
+                    answers=around.answers,
                 ),
                 pace=Pace(speed=request.speed),
                 checkpoint_s=settings.journal.checkpoint_s,
