@@ -17,6 +17,8 @@ CALLS = {
     "evaluate": (*HISTORY, "--evaluate", "--from", "2025-06-01", "--json"),
     "evaluate table": (*HISTORY, "--evaluate", "--from", "2025-06-01"),
     "signals": (*HISTORY, "--signals", "--json"),
+    "regimes": (*HISTORY, "--regimes", "--from", "2024-01-01", "--json"),
+    "regimes table": (*HISTORY, "--regimes", "--from", "2024-01-01"),
     "nse table": ("--nse", "../shared/data/nse_volatility.csv.gz"),
     "legs table": (*HISTORY, "--legs", "../shared/data/nifty_condor_legs.csv.gz"),
     "no folder": ("--history", "none", "--json"),
@@ -56,6 +58,17 @@ def test_the_signals_of_fourteen_years_are_counted(done: dict[str, Done]) -> Non
     years = document(done, "signals")["years"]
     assert [year["year"] for year in years] == list(range(2012, 2026))
     assert all(year["counts"]["SELL_FULL"] > 0 and year["counts"]["AVOID"] > 0 for year in years)
+
+
+def test_regimes_and_signals_are_tabled_with_what_has_no_history(done: dict[str, Done]) -> None:
+    study, table = document(done, "regimes"), done["regimes table"].out
+    assert (study["schema"], study["last"]) == ("volguard.vol_regimes/1", "2025-08-29")
+    assert done["regimes table"].code == 0, done["regimes table"].err
+    assert "GAMMA_PIN: no history, daily history has no wall_distance, days_to_expiry" in table
+    for row in (*study["regimes"], *study["signals"]["rows"]):
+        assert f"\n{row['state']} " in table
+    assert f"changes: {study['changes']['in_force']['count']}, " in table
+    assert "without the dwell of 1 session" in table
 
 
 def test_the_file_of_the_exchange_needs_no_history(done: dict[str, Done]) -> None:

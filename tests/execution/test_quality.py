@@ -33,6 +33,7 @@ def sent(
         request=wanted,
         sent_at=TS,
         arrival_mid=None if mid is None else Decimal(mid),
+        arrival_half_spread=None if mid is None else Decimal("0.025"),
         state=state,
         fills=tuple(
             Fill(
@@ -52,6 +53,17 @@ def sent(
         price_steps=price_steps,
         last_urgency=last_urgency or wanted.urgency,
     )
+
+
+def test_the_model_pays_half_the_spread_and_each_fill_is_held_against_it() -> None:
+    """Crossing at once is the model: the touch is 0, a tick beyond it 0.05, the mid is half a spread won."""
+    touch, beyond, mid = "10.05", "10.10", "10.025"
+    bought = sent((65, touch, 1.0), (65, beyond, 2.0), (65, mid, 3.0), quantity=195)
+    assert [str(one) for one in bought.over_model_per_unit] == ["0.000", "0.050", "-0.025"]
+    sold = sent((65, "10.00", 1.0), (65, "9.95", 2.0), side=Side.SELL, quantity=130)
+    assert [str(one) for one in sold.over_model_per_unit] == ["0.000", "0.050"]
+    assert sent((65, touch, 1.0), mid=None).over_model_per_unit == ()
+    assert sent().over_model_per_unit == ()
 
 
 def test_a_buy_above_mid_was_paid_and_a_sell_above_mid_was_won() -> None:

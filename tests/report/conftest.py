@@ -120,6 +120,7 @@ def sent_of(book: Book) -> tuple[SentOrder, ...]:
             request=order.request,
             sent_at=order.sent_at - timedelta(seconds=1.5),
             arrival_mid=order.limit_price - Decimal("0.025"),
+            arrival_half_spread=Decimal("0.025"),
             state=order.state,
             fills=tuple(one for trade in book.trades for one in trade.fills if one.tag == order.request.tag),
             price_steps=0,

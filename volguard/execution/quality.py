@@ -3,6 +3,10 @@
 Slippage is signed, in rupees: positive was paid against us. It is measured from the mid at arrival, that of
 the last look before the order left, and only on what was filled. Slippage and the value of the fills at that
 mid add up to the cash paid, exactly.
+
+The model is what the cost test of an entry charges: half the spread at arrival, which crossing at once would
+have paid. Slippage over the model is what a fill paid beyond that: zero at the touch that was decided on,
+negative where the patience of the ladder was rewarded, positive where the market ran away meanwhile.
 """
 
 from __future__ import annotations
@@ -46,13 +50,15 @@ _UNFILLED: Final = {
 class SentOrder:
     """One order that left: as it was first asked for, what it met, what became of it.
 
-    `arrival_mid` is in rupees per unit, None when a side was not quoted. `price_steps` counts the re-pricings
-    that were sent; `last_urgency` is that of the last one, an exit may turn urgent while it rests.
+    `arrival_mid` and `arrival_half_spread` are in rupees per unit, None when a side was not quoted.
+    `price_steps` counts the re-pricings that were sent; `last_urgency` is that of the last one, an exit may
+    turn urgent while it rests.
     """
 
     request: OrderRequest
     sent_at: datetime
     arrival_mid: Decimal | None
+    arrival_half_spread: Decimal | None
     state: OrderState
     fills: tuple[Fill, ...]
     price_steps: int
@@ -97,6 +103,14 @@ class SentOrder:
         """Slippage as a share of the mid at arrival."""
         per_unit, mid = self.slippage_per_unit, self.arrival_mid
         return None if per_unit is None or not mid else float(per_unit / mid)
+
+    @property
+    def over_model_per_unit(self) -> tuple[Decimal, ...]:
+        """Rupees per unit that each fill paid beyond half the spread at arrival; () without a quote there."""
+        mid, half = self.arrival_mid, self.arrival_half_spread
+        if mid is None or half is None:
+            return ()
+        return tuple(fill.side.sign * (fill.price - mid) - half for fill in self.fills)
 
     @property
     def fill_s(self) -> float | None:

@@ -66,6 +66,7 @@ def validate_document(rows: Sequence[Row], context: Context) -> dict[str, Any]:
         "rehearsal": None if context.loaded is None else context.settings.upstox.is_rehearsal,
         "phase": None if context.phase is None else context.phase.value,
         "connectivity_verified": is_connected(rows),
+        "promotion": None,
         "counts": {verdict.value: counts[verdict] for verdict in Verdict},
         "rows": [row_document(row) for row in rows],
     }

@@ -8,6 +8,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from volguard import __version__
 from volguard.adapters.paper import PaperExchange
 from volguard.adapters.sqlite_journal import SqliteJournal
@@ -16,17 +18,29 @@ from volguard.config.roots import Root
 from volguard.config.settings import Settings
 from volguard.engine.state import State
 from volguard.engine.step import Engine
+from volguard.model.broker import BrokerView
 from volguard.model.decision import Phase
-from volguard.model.event import Alert, HistoryLoaded, KillSwitchSeen, SessionStarted, Severity
-from volguard.model.market import ChainSnapshot, SourceInfo
+from volguard.model.event import (
+    PAPER,
+    Alert,
+    BrokerBookRead,
+    HistoryLoaded,
+    KillSwitchSeen,
+    SessionStarted,
+    Severity,
+)
+from volguard.model.market import ChainSnapshot, DailyBar, SourceInfo
 from volguard.nse.rules import Rules
+from volguard.operations.validate_checks_files import VIX_NAME
 from volguard.operations.validate_evidence import HARD_STOP, LIVE_KIND
-from volguard.ports import Clock, MarketData
+from volguard.ports import Clock, History, MarketData
 from volguard.runner import Pace, Runner, Watch
+from volguard.volatility.ewma_nse import sigma_after
 from volguard.volatility.forecast import NO_FORECASTS
 from volguard.wiring import SourceRequest, open_source, platform_text
 
-SNAPSHOTS: Final = 4  # the first at the open, the last in the last tenth of the session
+HISTORY_SESSIONS: Final = 300  # for the margin of a trade
+SNAPSHOTS: Final = 5  # the first at the open, the last in the last tenth of the session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +53,8 @@ class Rehearsed:
     is_poor: bool = False  # quotes too wide to be of any quality
     is_cut: bool = False  # it stopped after half of its snapshots
     is_stopped: bool = False  # its hard stop was hit
+    broker: str = PAPER  # another keeps a book of his own, and is never heard of
+    last_book: BrokerView | None = None  # what he says at last after all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +89,8 @@ def write_rehearsed(
     session = rules.calendar.session(what.trading_date)
     length_s = 0.0 if session is None else session.seconds
     asked = SourceRequest(trading_date=what.trading_date, cadence_s=length_s / (SNAPSHOTS - 0.9))
-    market = _Shown(market=open_source(asked, settings, root, rules).market, what=what)
+    source = open_source(asked, settings, root, rules)
+    market = _Shown(market=source.market, what=what)
     path = folder / f"{what.kind}-{what.trading_date.isoformat()}-1.db"
     folder.mkdir(parents=True, exist_ok=True)
     journal = SqliteJournal.open(path, create=True)
@@ -90,22 +107,32 @@ def write_rehearsed(
             gap_cadences=settings.quotes.gap_cadences,
             show=lambda _state, _step: None,
         )
-        outcome = runner.run(_opening(market.info, what, values, path.stem, rules), State())
-        if what.is_stopped and outcome.state.desk is not None:
-            _note_hard_stop(journal, outcome.state.desk.now)
+        opening = _opening(market.info, what, values, path.stem, rules, source.history)
+        outcome = runner.run(opening, State())
+        if outcome.state.desk is not None:
+            _note_end(journal, what, outcome.state.desk.now)
     finally:
         journal.close()
     return path
 
 
-def _note_hard_stop(journal: SqliteJournal, ts: datetime) -> None:
-    alert = Alert(ts=ts, severity=Severity.CRITICAL, code=HARD_STOP, text="noted for a self-test")
-    seq = journal.append(KillSwitchSeen(ts=ts, present=True))
-    journal.commit(seq, (), (alert,), durable=True)
+def _note_end(journal: SqliteJournal, what: Rehearsed, ts: datetime) -> None:
+    if what.is_stopped:
+        alert = Alert(ts=ts, severity=Severity.CRITICAL, code=HARD_STOP, text="noted for a self-test")
+        seq = journal.append(KillSwitchSeen(ts=ts, present=True))
+        journal.commit(seq, (), (alert,), durable=True)
+    if what.last_book is not None:
+        seq = journal.append(BrokerBookRead(ts=ts, view=what.last_book))
+        journal.commit(seq, (), (), durable=True)
 
 
 def _opening(
-    info: SourceInfo, what: Rehearsed, values: Mapping[str, Any], name: str, rules: Rules
+    info: SourceInfo,
+    what: Rehearsed,
+    values: Mapping[str, Any],
+    name: str,
+    rules: Rules,
+    history: History | None,
 ) -> tuple[SessionStarted, HistoryLoaded]:
     session = rules.calendar.session(what.trading_date)
     if session is None:
@@ -123,11 +150,23 @@ def _opening(
         settings=values,
         settings_origins={},
         settings_hash=digest_of(values),
+        broker=what.broker,
     )
-    history = HistoryLoaded(
-        ts=opened, underlying=info.underlying, origin="none", index=(), vix=(), forecasts=NO_FORECASTS
+    index = _daily(history, info.underlying, what.trading_date)
+    sigma = sigma_after([bar.day for bar in index], np.array([bar.close for bar in index]))
+    told = HistoryLoaded(
+        ts=opened,
+        underlying=info.underlying,
+        origin="none" if history is None else history.origin,
+        index=index,
+        vix=_daily(history, VIX_NAME, what.trading_date),
+        forecasts=replace(NO_FORECASTS, nse_sigma_daily=sigma),
     )
-    return started, history
+    return started, told
+
+
+def _daily(history: History | None, name: str, day: date) -> tuple[DailyBar, ...]:
+    return () if history is None else tuple(history.daily(name, day)[-HISTORY_SESSIONS:])
 
 
 def _paper(settings: Settings, info: SourceInfo, rules: Rules) -> PaperExchange:

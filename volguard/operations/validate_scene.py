@@ -40,6 +40,8 @@ from volguard.wiring import SourceRequest, open_source, rules_of
 
 AT: Final = time(10, 0)  # of the simulator's day: the market is open
 LAST_WEEKS: Final = timedelta(days=21)
+# What the sessions of a promotion ran on: with the shipped settings a made-up day has no edge to trade on.
+TRADING: Final = ("strategy.require_forecast_edge=false", "strategy.require_vrp=false")
 EARLIER_SESSIONS: Final = 8  # one more than a promotion wants
 
 
@@ -65,11 +67,14 @@ class Scene:
         return self._copy_of(self._template)
 
     def folder_with_sessions(self) -> Path:
-        """A fresh copy of the sound root with as many live sessions as a promotion wants, and one more."""
+        """A fresh copy of the sound root with as many live sessions as a promotion wants, and one more.
+
+        They were told to trade: `TRADING`.
+        """
         if self._with_sessions is None:
             self._with_sessions = self.folder()
             for day in self.earlier_days(EARLIER_SESSIONS):
-                self.write_session(self._with_sessions, Rehearsed(trading_date=day))
+                self.write_session(self._with_sessions, Rehearsed(trading_date=day), told=TRADING)
         return self._copy_of(self._with_sessions)
 
     def earlier_days(self, count: int) -> tuple[date, ...]:
@@ -79,15 +84,17 @@ class Scene:
             days.append(self.rules.calendar.previous_trading_day(days[-1]))
         return tuple(reversed(days[1:]))
 
-    def write_session(self, folder: Path, what: Rehearsed, *overrides: str) -> Path:
-        """A session in the folder's journal, run with overrides that its first row does not tell."""
+    def write_session(
+        self, folder: Path, what: Rehearsed, *not_told: str, told: tuple[str, ...] = ()
+    ) -> Path:
+        """A session in the folder's journal; overrides that its first row tells, and such as it does not."""
         root = root_at(folder)
-        settings = self.loaded_with(*overrides).settings
+        settings = self.loaded_with(*told, *not_told).settings
         return write_rehearsed(
             folder / "journal",
             what,
             settings=settings,
-            values=self.loaded.values,
+            values=self.loaded_with(*told).values,
             rules=self.rules,
             root=root,
             clock=VirtualClock(self.at),

@@ -11,9 +11,8 @@ from typing import Any, Final
 from volguard.operations.validate import CHECKS, GATES
 from volguard.operations.validate_case import Case
 from volguard.operations.validate_cases_broker import BROKER_CASES
-from volguard.operations.validate_cases_gates import GATE_CASES, promotable
+from volguard.operations.validate_cases_gates import GATE_CASES, governed, promotable
 from volguard.operations.validate_cases_offline import OFFLINE_CASES, known_events, with_channel
-from volguard.operations.validate_checks_gates import UNCOMPUTED
 from volguard.operations.validate_row import Check, Context, Row, Verdict, looked_at
 from volguard.operations.validate_scene import Scene
 
@@ -50,13 +49,12 @@ class _Sound:
             "offline": lambda s: s.context(),
             "live": lambda s: s.live_context(),
             "gate": promotable,
+            "gate_governance": lambda s: governed(s),
             "events": known_events,
             "alerts": lambda s: with_channel(s, is_dead=False),
         }
 
-    def row(self, check: Check) -> Row | None:
-        if check.id in UNCOMPUTED:
-            return None
+    def row(self, check: Check) -> Row:
         if check.id not in self._rows:
             self._rows[check.id] = looked_at(check, self._context(check))
         return self._rows[check.id]
@@ -88,16 +86,16 @@ def _rows(
     ]
 
 
-def _row(case: Case, sound: Row | None, broken: Row) -> dict[str, Any]:
+def _row(case: Case, sound: Row, broken: Row) -> dict[str, Any]:
     fault = ""
-    if sound is not None and sound.verdict is not Verdict.PASS:
+    if sound.verdict is not Verdict.PASS:
         fault = f"it said {sound.verdict} of a sound input: {sound.finding.reason}"
     elif broken.verdict is not case.expected:
         fault = f"it said {broken.verdict}, must say {case.expected}, when {case.how}"
     return {
         "id": case.check,
         "broken_how": case.how,
-        "sound": None if sound is None else _said(sound),
+        "sound": _said(sound),
         "broken": _said(broken),
         "fault": fault or None,
     }

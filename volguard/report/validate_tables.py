@@ -76,7 +76,16 @@ def _mends(document: Mapping[str, Any]) -> tuple[RenderableType, ...]:
 
 def _summary(document: Mapping[str, Any]) -> tuple[str, ...]:
     counts = ", ".join(f"{count} {verdict}" for verdict, count in document["counts"].items() if count)
-    lines = (CONNECTED,) if document["connectivity_verified"] else ()
+    lines: tuple[str, ...] = (CONNECTED,) if document["connectivity_verified"] else ()
+    given = document.get("promotion")
+    if given:
+        until = f", until {given['expires_at'][:10]}" if given["expires_at"] else ""
+        lines = (
+            *lines,
+            f"{given['phase']} is given to account {given['account']} by {given['operator']}{until}: "
+            f"{given['words']}",
+            f"evidence {given['evidence_hash'][:16]} of {given['sessions']} sessions, {given['file']}",
+        )
     return (*lines, f"{'no check failed' if document['ok'] else 'NOT READY'}: {counts}")
 
 
