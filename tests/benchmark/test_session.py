@@ -18,7 +18,7 @@ from tests.benchmark.ratios import hold
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
 CHAIN = DATA / "nifty_chain_2025-08-29.parquet"
-REPEATS = int(os.environ.get("VOLGUARD_BENCHMARK_REPEATS", "3"))
+REPEATS = int(os.environ.get("VOLGUARD_BENCHMARK_REPEATS", "1"))
 MIB = 1024.0
 
 pytestmark = [

@@ -1,4 +1,4 @@
-"""`volguard journal`: show, orders, verify, replay, export."""
+"""`volguard journal`: show, orders, verify, replay, parity, export."""
 
 from __future__ import annotations
 
@@ -153,6 +153,26 @@ def replay(
             f"{path}: {result.decisions} decisions, {result.checkpoints} checkpoints, {verdict}\n"
         )
     if not result.identical:
+        raise typer.Exit(DAMAGED)
+
+
+@app.command("parity")
+def parity(journal: JournalOption = None, as_json: JsonOption = False, root: RootOption = None) -> None:
+    """Hold a day as journaled against itself replayed and run again; every rupee between them by cause.
+
+    Run again: a SHADOW session over the recorded market with the journal's settings, filled on paper.
+    Exit 9 when the replay comes to other decisions or rupees; a run may well, and says why.
+    Example: volguard journal parity --json
+    """
+    from volguard.operations.parity import is_replayed_alike, parity_document
+    from volguard.report.parity_tables import parity_table
+
+    document = parity_document(journal_of(root, journal), say)
+    if as_json:
+        print_json(document)
+    else:
+        print_table(parity_table(document))
+    if not is_replayed_alike(document):
         raise typer.Exit(DAMAGED)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,8 +69,12 @@ def vol(
         bool, typer.Option("--evaluate", help="Table of forecast quality out of sample; some ten seconds.")
     ] = False,
     signals: Annotated[bool, typer.Option("--signals", help="Table of IV-RV signals by year.")] = False,
+    regimes: Annotated[
+        bool,
+        typer.Option("--regimes", help="What each regime and IV-RV signal did over the years."),
+    ] = False,
     first: Annotated[
-        datetime, typer.Option("--from", formats=DAY, help="First day of --evaluate and --signals.")
+        datetime, typer.Option("--from", formats=DAY, help="First day of --evaluate, --signals, --regimes.")
     ] = datetime(2012, 1, 1),  # noqa: DTZ001  # a calendar date: Typer has no date type
     nse: Annotated[
         Path | None,
@@ -89,11 +93,16 @@ def vol(
     """Print realised volatility, cone, forecasts, rank, premium and regime of a day.
 
     With --replay or --journal also the premium, term structure and skew of its chain at that time.
-    With --evaluate, --signals, --nse or --legs print that study instead, one at a time.
+    With --evaluate, --signals, --regimes, --nse or --legs print that study instead, one at a time.
 
     Example: volguard vol --history data/history --replay day.parquet --at 11:15 --html vol.html
+
+    Example: volguard vol --history data/history --regimes --from 2012-01-01
     """
-    studies = {"--evaluate": evaluate, "--signals": signals, "--nse": nse, "--legs": legs}
+    studies = {
+        **{"--evaluate": evaluate, "--signals": signals, "--regimes": regimes},
+        **{"--nse": nse, "--legs": legs},
+    }
     _check_one_study([name for name, given in studies.items() if given])
     rest = {"--replay": replay, "--journal": journal, "--at": at, "--png": png, "--html": html}
     _check_day([name for name, given in rest.items() if given], day, any(studies.values()))
@@ -118,6 +127,8 @@ def vol(
     elif signals:
         document = signals_document(bars, settings, first.date(), say)
         _print(document, vol_tables.signals_table(document), as_json)
+    elif regimes:
+        _print_regimes(bars, settings, first.date(), as_json)
     elif legs is not None:
         document = legs_document(legs, bars, settings, carry)
         _print(document, vol_tables.legs_table(document), as_json)
@@ -196,6 +207,14 @@ def _print_nse(file: Path, as_json: bool) -> None:
 
     document = nse_document(file)
     _print(document, nse_table(document), as_json)
+
+
+def _print_regimes(bars: DailyHistory, settings: Settings, first: date, as_json: bool) -> None:
+    from volguard.operations.vol_regimes import regimes_document
+    from volguard.report.regime_tables import regimes_table
+
+    document = regimes_document(bars, settings, first, say)
+    _print(document, regimes_table(document), as_json)
 
 
 def _print(document: dict[str, Any], table: RenderableType, as_json: bool) -> None:

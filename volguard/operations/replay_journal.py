@@ -71,7 +71,7 @@ def _compare(reader: JournalReader, engine: Engine) -> ReplayResult:
             if next(expected, None) is not None:
                 difference = row.seq
                 break
-            step = _step(engine, state, reader, row, failures)
+            step = step_again(engine, state, reader, row, failures)
             state = step.state
             expected = iter([_text(said) for said in (*step.records, *step.effects)])
         elif row.kind == CHECKPOINT_KIND:
@@ -95,9 +95,13 @@ def _compare(reader: JournalReader, engine: Engine) -> ReplayResult:
     )
 
 
-def _step(
+def step_again(
     engine: Engine, state: State, reader: JournalReader, row: JournalRow, failures: dict[int, str]
 ) -> Step:
+    """The step that a journaled event causes now; `failures` names the ones that raised then, by row.
+
+    Raises JournalDamaged where the step raises and did not then.
+    """
     event = reader.event(row)
     error = failures.get(row.seq)
     if error is not None:

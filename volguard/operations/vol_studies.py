@@ -23,7 +23,7 @@ from volguard.volatility.evaluate import (
 from volguard.volatility.ewma_nse import EwmaCheck, EwmaRow, PublishedVolatility, check_published
 from volguard.volatility.forecast import month_forecasts
 from volguard.volatility.leg_iv import leg_iv_table
-from volguard.volatility.signal_history import signal_history, signals_by_year
+from volguard.volatility.signal_history import SignalDay, signal_history, signals_by_year
 from volguard.wiring import rules_of
 
 EVALUATION_SCHEMA: Final = "volguard.vol_evaluation/1"
@@ -67,21 +67,7 @@ def signals_document(
 
     The forecast is the one that a session would have had: fitted anew each month on the bars before it.
     """
-    if not history.vix:
-        raise DataError(
-            f"{history.origin}: no daily history of INDIA_VIX",
-            hint="put india_vix_daily.csv, .csv.gz or .parquet there, or give --history DIR",
-        )
-    years_seen: set[int] = set()
-
-    def say_year(day: date) -> None:
-        if day.year not in years_seen:
-            years_seen.add(day.year)
-            progress(f"forecasting {day.year}")
-
-    begin = _sessions_before(history, first, settings.iv_rv.history_sessions)
-    forecasts = month_forecasts(history.index, settings.models, begin, say_year)
-    days = signal_history(history.vix, forecasts, settings.iv_rv)
+    days = signal_days(history, settings, first, progress)
     years = signals_by_year([day for day in days if day.day >= first])
     return {
         "schema": SIGNALS_SCHEMA,
@@ -100,6 +86,30 @@ def signals_document(
             for year in years
         ],
     }
+
+
+def signal_days(
+    history: DailyHistory, settings: Settings, first: date, progress: Callable[[str], None]
+) -> tuple[SignalDay, ...]:
+    """The IV-RV signal after each session, as far before `first` as its z looks back.
+
+    `progress` hears each year that begins. Raises DataError without India VIX.
+    """
+    if not history.vix:
+        raise DataError(
+            f"{history.origin}: no daily history of INDIA_VIX",
+            hint="put india_vix_daily.csv, .csv.gz or .parquet there, or give --history DIR",
+        )
+    years_seen: set[int] = set()
+
+    def say_year(day: date) -> None:
+        if day.year not in years_seen:
+            years_seen.add(day.year)
+            progress(f"forecasting {day.year}")
+
+    begin = _sessions_before(history, first, settings.iv_rv.history_sessions)
+    forecasts = month_forecasts(history.index, settings.models, begin, say_year)
+    return signal_history(history.vix, forecasts, settings.iv_rv)
 
 
 def nse_document(path: Path) -> dict[str, Any]:
