@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.measure.broker_books import LOT, NOW, evidence, key, option, order, position
@@ -73,6 +74,18 @@ def test_longs_are_spare_only_beyond_all_shorts_of_their_kind() -> None:
     books = evidence(position(SHORT, -LOT), position(LONG, 3 * LOT), position(put_long, LOT))
     assert spare_longs(books, group_of(LONG)) == 2 * LOT
     assert spare_longs(books, group_of(put_long)) == LOT
+
+
+def test_no_long_is_spare_beside_a_short_whose_name_is_not_certain() -> None:
+    """Its key stands for this kind, its symbol for another contract: it may be covered by the long."""
+    long, short = option(25_600), option(25_300)
+    held = position(long, LOT)
+    doubtful = replace(position(short, -LOT), contract=None, keyed_as=short)
+    group = group_of(long)
+    assert spare_longs(evidence(held), group) == LOT
+    assert spare_longs(evidence(held, doubtful), group) == 0
+    other = replace(doubtful, keyed_as=option(24_000, OptionType.PUT))
+    assert spare_longs(evidence(held, other), group) == LOT
 
 
 def test_a_short_counts_for_what_either_witness_says() -> None:

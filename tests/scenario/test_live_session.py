@@ -69,6 +69,7 @@ def test_a_live_book_survives_a_kill_and_another_hand(tmp_path: Path) -> None:
         assert finish(resumed).code == 0
         assert live.desk().is_yielding and live.do("reconcile").code == 0  # its record speaks for it
 
+        assert live.do(*LIVE).code == 5  # the rehearsal's own kill switch is on
         (live.root / "data" / "rehearsal" / "KILL_SWITCH").unlink()
         reads = len(live.rows("BrokerBookRead") or [])
         third = live.begin(*LIVE)

@@ -55,6 +55,13 @@ def test_an_honest_broker_is_traded_with() -> None:
     assert SafetyAction.READ_BACK not in result.actions and SafetyAction.HALTED not in result.actions
 
 
+def test_seed_1213_closes_a_short_beside_a_sell_that_came_late() -> None:
+    """An exit that was counted absent appears and sells again; buying back is no more than is held."""
+    result = days().run(plan_of(1213))
+    assert faults_of([result]) == []
+    assert result.actions[SafetyAction.TAKEN_BACK] and result.was_emergency
+
+
 def test_a_seed_means_one_session() -> None:
     """The same seed tells the same lies and comes to the same end."""
     assert session(6) == session(6)

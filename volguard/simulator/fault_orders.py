@@ -105,6 +105,7 @@ class OrderJudge:
             and o.request.purpose is Purpose.CLOSE
             and o.request.trade_id == request.trade_id
             and o.request.contract == request.contract
+            and o.request.side is request.side  # one of the other side opens what this one closes
             and o.request.tag != request.tag
         )
         most = max(0, -request.side.sign * mine) - under_way
