@@ -37,7 +37,7 @@ from volguard.model.event import (
 )
 from volguard.model.order import OrderState, Purpose
 from volguard.simulator.fault_invariants import Invariant, Ledger, SafetyAction
-from volguard.simulator.fault_orders import OrderJudge
+from volguard.simulator.fault_orders import OrderJudge, units_to_come
 from volguard.simulator.lying_broker import LyingBroker
 
 T = TradingState
@@ -297,7 +297,7 @@ class Judge:
             return
         for gone in set(self._idle_looks) - {basket.trade_id for basket in closing.values()}:
             del self._idle_looks[gone]
-        live = {order.request.trade_id for order in desk.book.orders if order.may_fill}
+        live = {order.request.trade_id for order in desk.book.orders if units_to_come(order)}
         for trade_id in {basket.trade_id for basket in closing.values()}:
             trade = desk.book.trade(trade_id)
             if trade_id in live or not positions_of(trade.fills):
@@ -367,7 +367,7 @@ class Judge:
         alive = [
             order.request.tag
             for order in desk.book.orders
-            if order.may_fill
+            if units_to_come(order)
             and (order.state is not OrderState.UNKNOWN or self.broker.truth_of(order.request.tag) is not None)
         ]
         text = f"orders {', '.join(alive)} are still alive after the close"

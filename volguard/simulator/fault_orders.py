@@ -14,13 +14,20 @@ from volguard.model.book import Position, positions_of
 from volguard.model.decision import Approved, TradingState
 from volguard.model.event import Event, OrderAbsent, OrderFilled, OrderUpdated
 from volguard.model.instrument import OptionContract, Side
-from volguard.model.order import Order, OrderRequest, OrderState, Purpose
+from volguard.model.order import LIVE_STATES, Order, OrderRequest, OrderState, Purpose
 from volguard.simulator.fault_invariants import Invariant, Ledger
 from volguard.simulator.lying_broker import REPLY_S, RESTING, LyingBroker
 
 CANCEL_AGAIN_S: Final = 200.0  # three looks of the slowest source, and a little
 SEEK_AGAIN_S: Final = 200.0
 FORGOTTEN_S: Final = 200.0
+
+
+def units_to_come(order: Order) -> int:
+    """Units that may yet be booked of an order, reckoned here and not by the code that is judged."""
+    if order.state in LIVE_STATES:
+        return order.request.quantity - order.filled_quantity
+    return max(0, order.reported_quantity - order.filled_quantity)
 
 
 @dataclass(slots=True)
@@ -83,7 +90,7 @@ class OrderJudge:
             f.quantity for f in trade.fills if f.side is Side.BUY and _is_same_kind(f.contract, request)
         )
         sent = request.quantity + sum(
-            max(o.filled_quantity, o.request.quantity if o.may_fill else 0)
+            o.filled_quantity + units_to_come(o)
             for o in desk.book.orders
             if o.request.trade_id == request.trade_id
             and o.request.side is Side.SELL
@@ -99,10 +106,9 @@ class OrderJudge:
         held = positions_of(trade.fills)
         mine = sum(p.quantity for p in held if p.contract == request.contract)
         under_way = sum(
-            o.open_quantity
+            units_to_come(o)
             for o in desk.book.orders
-            if o.may_fill
-            and o.request.purpose is Purpose.CLOSE
+            if o.request.purpose is Purpose.CLOSE
             and o.request.trade_id == request.trade_id
             and o.request.contract == request.contract
             and o.request.side is request.side  # one of the other side opens what this one closes

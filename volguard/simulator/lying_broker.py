@@ -30,6 +30,7 @@ POLL_S: Final = 20.0  # between readings of the broker's books besides the strea
 TIMEOUT_S: Final = 7.0  # how long a lost reply is waited for
 REPLY_S: Final = 0.25
 LATE_S: Final = ((3.0, 20.0), (20.0, 150.0))  # while it is sought, and after it was counted as absent
+FILL_LATE_S: Final = ((1.0, 30.0), (1.0, 30.0), (1.0, 30.0), (30.0, 150.0))  # past the next look, now and then
 FROZEN_S: Final = 300.0  # how long nothing trades in a contract
 OUTSIDE_STEPS: Final = 3
 STRIKE_STEP: Final = 100
@@ -269,7 +270,8 @@ class LyingBroker:
         if self._liar.tells(Lie.FILL_LOST, at, tag):
             return
         if self._liar.tells(Lie.FILL_LATE, at, tag):
-            at += timedelta(seconds=self._liar.seconds(Lie.FILL_LATE, 1.0, 30.0))
+            least, most = FILL_LATE_S[self._liar.pick(Lie.FILL_LATE, len(FILL_LATE_S))]
+            at += timedelta(seconds=self._liar.seconds(Lie.FILL_LATE, least, most))
         self._heard_trades.add(trade.trade_id)
         self._answer(at, _fill(trade, tag))
         if self._liar.tells(Lie.FILL_TWICE, at, tag):
