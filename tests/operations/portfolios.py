@@ -31,8 +31,8 @@ from volguard.model.book import Book, Bucket, Trade
 from volguard.model.decision import Phase
 from volguard.model.market import ChainSnapshot, DailyBar, SourceInfo
 from volguard.operations.journal_state import JournalState
-from volguard.operations.legs_text import legs_of
 from volguard.operations.portfolio import Portfolio, portfolio_of_legs
+from volguard.strategy.legs_text import legs_of
 from volguard.volatility.forecast import NO_FORECASTS
 from volguard.volatility.outlook import NO_OUTLOOK, Outlook
 

@@ -35,12 +35,12 @@ from volguard.model.errors import DataError, UsageError
 from volguard.model.market import ChainSnapshot, DailyBar
 from volguard.nse.charges import Charges
 from volguard.operations.chain_view import from_file
-from volguard.operations.legs_text import legs_of
 from volguard.operations.payoff_measures import bars_before
 from volguard.operations.payoff_view import payoff_document
 from volguard.operations.smile_view import surface_of
 from volguard.operations.surface_session import surface_along
 from volguard.pricing.black76 import price
+from volguard.strategy.legs_text import legs_of
 
 CONDOR = "+24300PE -24500PE -25100CE +25300CE"
 LOTS = 30  # 2250 units: two orders a leg, as the freeze quantity is 1800

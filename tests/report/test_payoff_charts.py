@@ -12,10 +12,10 @@ import pytest
 from tests.chains import flat_vol_snapshot, put, view_of, with_cells, with_column
 from tests.fakes import shipped
 from volguard.model.market import ChainSnapshot
-from volguard.operations.legs_text import legs_of
 from volguard.operations.payoff_view import payoff_document
 from volguard.report.payoff_charts import payoff_page, payoff_png
 from volguard.report.payoff_tables import figure_lines, payoff_table, reason_lines
+from volguard.strategy.legs_text import legs_of
 
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 CONDOR = "+24300PE -24500PE -25100CE +25300CE"

@@ -33,7 +33,7 @@ from volguard.measure.payoff import forecast_density
 from volguard.model.book import Bucket
 from volguard.model.market import Listing, VarianceForecasts
 from volguard.model.proposal import Budget
-from volguard.strategy.propose import ProposalInputs
+from volguard.strategy.proposal_inputs import ProposalInputs
 from volguard.strategy.select import SelectionInputs
 from volguard.volatility.event_calendar import EventRow, EventTables, KnownRow
 from volguard.volatility.events import EventKind

@@ -42,7 +42,9 @@ from volguard.measure.payoff import expected_payoff, forecast_density
 from volguard.model.book import Bucket, StructureKind
 from volguard.model.instrument import Side
 from volguard.model.proposal import Proposal
-from volguard.strategy.propose import ProposalInputs, Wait, judge_premium, propose
+from volguard.strategy.premium_gate import judge_premium
+from volguard.strategy.proposal_inputs import ProposalInputs, Wait
+from volguard.strategy.propose import propose
 from volguard.volatility.event_calendar import EventTables
 from volguard.volatility.events import EventKind
 from volguard.volatility.iv_rv import IvRvSignal

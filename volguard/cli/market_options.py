@@ -110,7 +110,7 @@ def portfolio_of_call(
             "neither --legs nor --book was given",
             hint='for example --legs "-24500PE +24300PE", or --book for the positions of a journal',
         )
-    from volguard.operations.legs_text import legs_of
+    from volguard.strategy.legs_text import legs_of
 
     view, settings = viewed(source.replay, source.at, source.journal, overrides, preset, root)
     lines = legs_of(source.legs, view.listing, source.expiry.date() if source.expiry is not None else None)

@@ -50,10 +50,10 @@ def payoff(
 
     Example: volguard payoff --replay day.parquet --at 11:15 --legs "-24500PE +24300PE -25000CE +25200CE"
     """
-    from volguard.operations.legs_text import legs_of
     from volguard.operations.payoff_measures import bars_before
     from volguard.operations.payoff_view import payoff_document
     from volguard.operations.surface_session import surface_at
+    from volguard.strategy.legs_text import legs_of
 
     view, settings = viewed(replay, at, journal, overrides, preset, root)
     lines = legs_of(legs, view.listing, expiry.date() if expiry is not None else None)

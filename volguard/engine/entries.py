@@ -17,7 +17,8 @@ from volguard.model.book import Bucket, Trade, TradeState
 from volguard.model.decision import Action, Decision, Phase, TradingState
 from volguard.model.event import ProposalAnswered, TradeChanged
 from volguard.model.proposal import Proposal
-from volguard.strategy.propose import ProposalInputs, Wait, propose
+from volguard.strategy.proposal_inputs import ProposalInputs, Wait
+from volguard.strategy.propose import propose
 
 
 def seek_entries(turn: Turn, scene: Scene) -> None:

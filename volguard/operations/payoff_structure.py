@@ -15,8 +15,8 @@ from volguard.model.errors import UsageError
 from volguard.model.instrument import OptionType
 from volguard.model.units import units_of
 from volguard.nse.rules import Rules
-from volguard.operations.legs_text import LegLine, unit_legs
 from volguard.pricing.surface import Surface
+from volguard.strategy.legs_text import LegLine, unit_legs
 from volguard.wiring import rules_of
 
 LOTS_MAX: Final = 10_000

@@ -24,12 +24,12 @@ from volguard.model.instrument import OptionType, Side
 from volguard.model.market import DailyBar, FloatArray
 from volguard.model.units import money_text, rupees
 from volguard.nse.charges import ChargeLines, add_up
-from volguard.operations.legs_text import LegLine
 from volguard.operations.payoff_measures import Measure, measures_of
 from volguard.operations.payoff_structure import Structure, row_of, structure_name, structure_of
 from volguard.operations.smile_view import fitted_at, known, surface_of
 from volguard.pricing.quote_flags import UNTRADABLE, QuoteFlag
 from volguard.pricing.surface import Surface
+from volguard.strategy.legs_text import LegLine
 
 SCHEMA: Final = "volguard.payoff/1"
 BASES: Final = ("touch", "mid")

@@ -18,8 +18,8 @@ from volguard.model.market import DailyBar
 from volguard.model.units import figure
 from volguard.nse.rules import Rules
 from volguard.operations.journal_state import JournalState
-from volguard.operations.legs_text import LegLine
 from volguard.operations.payoff_structure import check_lots, common_lot_size, structure_name
+from volguard.strategy.legs_text import LegLine
 from volguard.volatility.ewma_nse import lambda_on, sigma_after
 from volguard.volatility.outlook import Outlook
 from volguard.wiring import rules_of

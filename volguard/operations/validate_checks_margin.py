@@ -21,12 +21,12 @@ from volguard.model.errors import DataError, VolguardError
 from volguard.model.instrument import OptionContract, OptionType, Side
 from volguard.model.market import Capabilities, DailyBar
 from volguard.model.units import money_text, rupees
-from volguard.operations.legs_text import LegLine
 from volguard.operations.margin_view import margin_at
 from volguard.operations.portfolio import portfolio_of_legs
 from volguard.operations.validate_checks_access import MASTER_FOLDER, newest_master
 from volguard.operations.validate_live import Live
 from volguard.operations.validate_row import Check, Context, Evidence, Finding, failed, passed, warned
+from volguard.strategy.legs_text import LegLine
 from volguard.wiring import data_folder_of, history_folder_of
 
 STRIKE_SHARE: Final = 0.04  # of the index either side: room for shorts at 2 % and their wings

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Final
 
-from volguard.measure.market_view import AtTheMoney, MarketView, at_the_money
+from volguard.measure.market_view import AtTheMoney, at_the_money
 from volguard.measure.payoff import LevelDensity, expected_payoff, forecast_density
-from volguard.measure.quality import QualitySettings
-from volguard.measure.stress_settings import StressSettings
-from volguard.model.book import Bucket, StructureKind
+from volguard.model.book import StructureKind
 from volguard.model.decision import CandidateRecord, FigureValue
-from volguard.model.market import Capabilities
-from volguard.model.proposal import Budget, Proposal
+from volguard.model.proposal import Proposal
 from volguard.model.units import figure
-from volguard.nse.rules import Rules
 from volguard.strategy.event_risk import EventRisk, class_a_next_session, event_horizon, events_ahead
 from volguard.strategy.manage import deadline_of
-from volguard.strategy.policy import BucketPolicy, Policy
+from volguard.strategy.premium_gate import Premium, judge_premium, premium_gate
+from volguard.strategy.proposal_inputs import ProposalInputs, Wait
 from volguard.strategy.select import (
     Candidate,
     SelectionInputs,
@@ -28,110 +24,24 @@ from volguard.strategy.select import (
     ranked_by,
     structure_for,
 )
-from volguard.volatility.event_calendar import EventTables
-from volguard.volatility.forecast import MONTH_SESSIONS
-from volguard.volatility.iv_rv import IvRvSettings, IvRvSignal, iv_rv_signal, spread_fall
+from volguard.volatility.iv_rv import IvRvSignal
 from volguard.volatility.models import HorizonForecast
-from volguard.volatility.outlook import Outlook
-from volguard.volatility.premium import (
-    session_gone,
-    session_volatility,
-    sessions_of_variance,
-    variance_premium,
-)
-from volguard.volatility.rank import percentile_of, z_score
 
 VOL_POINT: Final = 0.01
 REDUCED_LOTS_FACTOR: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """No trade now; `reason` is a stable code, `text` the same with figures."""
-
-    reason: str
-    text: str
-    figures: Mapping[str, FigureValue]
-    candidates: tuple[CandidateRecord, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProposalInputs:
-    """All that one bucket's decision depends on.
-
-    `events` None: the scheduled events are not available, and the decision says so; `stress_settings` None:
-    candidates are ranked without a stress.
-    """
-
-    now: datetime
-    bucket: Bucket
-    expiry: date | None
-    last_entry_at: datetime | None
-    failed_entries: int  # of the bucket today: sent, and never complete
-    view: MarketView
-    capabilities: Capabilities
-    month_iv: float | None  # 30-day volatility, decimal per year
-    month_iv_origin: str
-    outlook: Outlook
-    budget: Budget
-    policy: Policy
-    bucket_policy: BucketPolicy
-    student_t_dof: float
-    iv_rv_settings: IvRvSettings
-    quality_settings: QualitySettings
-    rules: Rules
-    events: EventTables | None = None
-    stress_settings: StressSettings | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Premium:
-    """Implied against forecast volatility of one expiry, per 252 sessions; None where it cannot be told.
-
-    `z` and `fall` are of the 30-day spread: against its own past, and since some sessions ago.
-    """
-
-    implied: float | None
-    forecast: HorizonForecast | None
-    sessions: float
-    spread: float | None
-    z: float | None
-    fall: float | None
-    ivp: float | None
-    month_origin: str  # what stands beside the past of India VIX
-    signal: IvRvSignal
-
-    @property
-    def figures(self) -> dict[str, FigureValue]:
-        """What the decision keeps of it."""
-        forecast = self.forecast
-        return {
-            "implied_vol": _rounded(self.implied),
-            "forecast_vol": None if forecast is None else figure(forecast.volatility),
-            "forecast_dispersion": None if forecast is None else figure(forecast.dispersion),
-            "forecast_models": None if forecast is None else len(forecast.models),
-            "sessions_to_expiry": figure(self.sessions),
-            "iv_rv_spread": _rounded(self.spread),
-            "iv_rv_z": _rounded(self.z),
-            "iv_rv_fall": _rounded(self.fall),
-            "iv_percentile": _rounded(self.ivp),
-            "iv_month_origin": self.month_origin,
-            "iv_history": "vix_proxy",
-            "signal": self.signal.value,
-        }
-
-
 def propose(inputs: ProposalInputs) -> Proposal | Wait:
     """Decide one bucket: the first gate that says no names the reason."""
-    closed = _entry_window(inputs)
+    closed = entry_window(inputs)
     if closed is not None:
         return closed
     if inputs.expiry is None:
         low, high = inputs.bucket_policy.expiry_days_min, inputs.bucket_policy.expiry_days_max
         return Wait(reason="no_expiry", text=f"no expiry in {low} to {high} days", figures={})
-    events = _events(inputs, inputs.expiry)
+    events = events_of(inputs, inputs.expiry)
     kind = structure_for(inputs.outlook.regime.regime, is_eventful=_is_eventful(inputs, events))
-    barred = _event_gate(inputs, inputs.expiry, events) or _held_already(inputs, inputs.expiry, kind)
+    barred = event_gate(inputs, inputs.expiry, events) or _held_already(inputs, inputs.expiry, kind)
     if barred is not None:
         return replace(barred, figures=events.figures)
     level = at_the_money(inputs.view, inputs.expiry)
@@ -139,8 +49,19 @@ def propose(inputs: ProposalInputs) -> Proposal | Wait:
         text = f"forward or ATM volatility of {inputs.expiry.isoformat()} is not pinned by quotes"
         return Wait(reason="level_unknown", text=text, figures={})
     premium = judge_premium(inputs, level)
-    figures: dict[str, FigureValue] = {
-        "expiry": inputs.expiry.isoformat(),
+    figures = decision_figures(inputs, level, premium, events)
+    refused = premium_gate(inputs, premium)
+    if refused is not None:
+        return replace(refused, figures=figures)
+    return _from_candidates(inputs, level, premium, events, kind, figures)
+
+
+def decision_figures(
+    inputs: ProposalInputs, level: AtTheMoney, premium: Premium, events: EventRisk
+) -> dict[str, FigureValue]:
+    """What was seen of market, premium and events, and which of it was judged."""
+    return {
+        "expiry": level.expiry.isoformat(),
         "forward": figure(level.forward),
         "atm_iv": figure(level.sigma),
         "expected_move": figure(level.straddle),
@@ -152,41 +73,10 @@ def propose(inputs: ProposalInputs) -> Proposal | Wait:
         **events.figures,
         **premium.figures,
     }
-    refused = _premium_gate(inputs, premium)
-    if refused is not None:
-        return replace(refused, figures=figures)
-    return _from_candidates(inputs, level, premium, events, kind, figures)
 
 
-def judge_premium(inputs: ProposalInputs, level: AtTheMoney) -> Premium:
-    """Implied less forecast over the sessions to expiry, and where that stands in its own past."""
-    outlook, settings = inputs.outlook, inputs.iv_rv_settings
-    close = inputs.view.frame.closes[inputs.view.listing.expiries.index(level.expiry)]
-    sessions = sessions_of_variance(inputs.rules.calendar, inputs.now, close)
-    gone = session_gone(inputs.rules.calendar, inputs.now)
-    forecast = outlook.forecast(sessions, gone)
-    found = None
-    if forecast is not None:
-        found = variance_premium(level.sigma, level.years, forecast.variance, sessions)
-    month, ahead = inputs.month_iv, outlook.forecast(MONTH_SESSIONS)
-    month_spread = month - ahead.volatility if month is not None and ahead is not None else None
-    z = None if month_spread is None else z_score(month_spread, outlook.past_spread)
-    fall = spread_fall(month_spread, outlook.past_spread, settings)
-    spread = None if found is None else found.spread
-    return Premium(
-        implied=session_volatility(level.sigma, level.years, sessions),
-        forecast=forecast,
-        sessions=sessions,
-        spread=spread,
-        z=z,
-        fall=fall,
-        ivp=None if month is None else percentile_of(month, outlook.past_vix),
-        month_origin=inputs.month_iv_origin,
-        signal=iv_rv_signal(_rounded(spread), _rounded(z), _rounded(fall), settings),
-    )
-
-
-def _entry_window(inputs: ProposalInputs) -> Wait | None:
+def entry_window(inputs: ProposalInputs) -> Wait | None:
+    """Why nothing is opened at this time; None: nothing against it."""
     policy, clock = inputs.policy, inputs.now.time()
     until = min(policy.entry_until, inputs.bucket_policy.entry_until)
     if not policy.entry_from <= clock <= until:
@@ -213,7 +103,8 @@ def _entry_window(inputs: ProposalInputs) -> Wait | None:
     return None
 
 
-def _events(inputs: ProposalInputs, expiry: date) -> EventRisk:
+def events_of(inputs: ProposalInputs, expiry: date) -> EventRisk:
+    """The scheduled events until a trade of that expiry is out."""
     today = inputs.now.date()
     until = event_horizon(today, expiry, inputs.policy.event_horizon_days)
     return events_ahead(
@@ -225,7 +116,8 @@ def _is_eventful(inputs: ProposalInputs, events: EventRisk) -> bool:
     return inputs.policy.heed_events and events.is_above(inputs.policy.defensive_event_score)
 
 
-def _event_gate(inputs: ProposalInputs, expiry: date, events: EventRisk) -> Wait | None:
+def event_gate(inputs: ProposalInputs, expiry: date, events: EventRisk) -> Wait | None:
+    """Why nothing is opened ahead of an event; None: nothing against it."""
     if not inputs.policy.heed_events:
         return None
     limit = inputs.bucket_policy.event_score_max
@@ -249,31 +141,6 @@ def _held_already(inputs: ProposalInputs, expiry: date, kind: StructureKind) -> 
     return Wait(reason="already_held", text=text, figures={})
 
 
-def _premium_gate(inputs: ProposalInputs, premium: Premium) -> Wait | None:
-    policy = inputs.policy
-    if policy.require_forecast_edge and premium.forecast is None:
-        why = inputs.outlook.missing or f"no model reaches {premium.sessions:.1f} sessions"
-        return Wait(reason="no_forecast", text=f"no forecast: {why}", figures={})
-    if not policy.require_vrp:
-        return None
-    if premium.signal in (IvRvSignal.SELL_FULL, IvRvSignal.SELL_REDUCED):
-        if premium.ivp is not None and premium.ivp < policy.low_ivp_percentile and (premium.spread or 0) <= 0:
-            text = f"IV percentile {premium.ivp:.0f} is low and there is no premium"
-            return Wait(reason="iv_low", text=text, figures={})
-        return None
-    reason = f"iv_rv_{premium.signal.value.lower()}"
-    if premium.spread is None or premium.implied is None or premium.forecast is None:
-        return Wait(reason=reason, text="implied against forecast volatility cannot be judged", figures={})
-    z = "not available" if premium.z is None else f"{premium.z:.2f}"
-    fallen = premium.fall is not None and premium.fall >= inputs.iv_rv_settings.fall_max
-    fall = f"; the 30-day spread fell {premium.fall:.2%}" if fallen else ""
-    text = (
-        f"implied {premium.implied:.2%} less forecast {premium.forecast.volatility:.2%} is "
-        f"{premium.spread:+.2%}, z {z}{fall}"
-    )
-    return Wait(reason=reason, text=text, figures={})
-
-
 def _from_candidates(
     inputs: ProposalInputs,
     level: AtTheMoney,
@@ -282,7 +149,7 @@ def _from_candidates(
     kind: StructureKind,
     figures: dict[str, FigureValue],
 ) -> Proposal | Wait:
-    selection = _selection(inputs, level, premium, events)
+    selection = selection_of(inputs, level, premium, events)
     found = candidates(selection, kind)
     records = tuple(candidate.record for candidate in found)
     best = best_candidate(found, by_edge=inputs.policy.require_forecast_edge)
@@ -290,13 +157,14 @@ def _from_candidates(
         reason, text = _why_none(found)
         return Wait(reason=reason, text=text, figures=figures, candidates=records)
     figures["ranked_by"] = ranked_by(found, by_edge=inputs.policy.require_forecast_edge)
-    figures["ev_p_at_forecast_plus_1pt"] = _sensitivity(inputs, level, premium, best)
-    return _proposal(inputs, best, figures, records)
+    figures["ev_p_at_forecast_plus_1pt"] = dearer_forecast_edge(inputs, level, premium, best)
+    return proposal_of(inputs, best, figures, records)
 
 
-def _selection(
+def selection_of(
     inputs: ProposalInputs, level: AtTheMoney, premium: Premium, events: EventRisk
 ) -> SelectionInputs:
+    """All that the choice of strikes and size goes by."""
     policy, bucket = inputs.policy, inputs.bucket_policy
     is_high = premium.ivp is not None and premium.ivp > policy.high_ivp_percentile
     factor = bucket.expected_move_factor
@@ -331,10 +199,10 @@ def _density(
     return forecast_density(level.forward, variance, inputs.student_t_dof)
 
 
-def _sensitivity(
+def dearer_forecast_edge(
     inputs: ProposalInputs, level: AtTheMoney, premium: Premium, best: Candidate
 ) -> float | None:
-    # What the edge would be if the forecast were one vol point too low.
+    """What the edge would be, in rupees a unit, if the forecast were one vol point too low; None: unknown."""
     value = best.figures["ev_p_per_unit"]
     here = _density(inputs, level, premium.forecast)
     there = _density(inputs, level, premium.forecast, dearer_by=VOL_POINT)
@@ -367,12 +235,13 @@ def _why_none(found: tuple[Candidate, ...]) -> tuple[str, str]:
     return last.refusal, f"{len(found)} candidates refused, the narrowest by {last.refusal}: {shown}"
 
 
-def _proposal(
+def proposal_of(
     inputs: ProposalInputs,
     best: Candidate,
     figures: dict[str, FigureValue],
     records: tuple[CandidateRecord, ...],
 ) -> Proposal:
+    """The candidate as a proposal of the bucket."""
     expiry = best.legs[0].contract.expiry
     return Proposal(
         ts=inputs.now,
@@ -389,7 +258,3 @@ def _proposal(
         figures={**figures, **best.figures},
         candidates=records,
     )
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else figure(value)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.chains import MONTHLY, WEEKLY, bought, call, make_listing, put, sold
 from volguard.model.errors import UsageError
 from volguard.model.instrument import OptionType, Side
-from volguard.operations.legs_text import COUNT_MAX, legs_of, read_legs, unit_legs
+from volguard.strategy.legs_text import COUNT_MAX, legs_of, read_legs, unit_legs
 
 LISTING = make_listing()
 
