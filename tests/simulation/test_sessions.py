@@ -62,6 +62,13 @@ def test_seed_1213_closes_a_short_beside_a_sell_that_came_late() -> None:
     assert result.actions[SafetyAction.TAKEN_BACK] and result.was_emergency
 
 
+def test_seed_1961_takes_off_again_what_its_own_exit_had_given_up() -> None:
+    """An order that appeared late in an exit that goes on, its cancel lost: nobody else would ask again."""
+    result = days().run(plan_of(1961))
+    assert faults_of([result]) == []
+    assert result.actions[SafetyAction.TAKEN_BACK]
+
+
 def test_a_seed_means_one_session() -> None:
     """The same seed tells the same lies and comes to the same end."""
     assert session(6) == session(6)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
 from volguard.engine.orders import put_order
 from volguard.engine.state import Desk, Turn
 from volguard.engine.supervisor import degrade
+from volguard.execution.basket import Basket, BasketState
 from volguard.execution.lifecycle import told
 from volguard.model.errors import InvariantBroken
 from volguard.model.event import Alert, Cancel, OrderAbsent, OrderUpdated, Query, Severity
@@ -63,7 +65,7 @@ def take_back(turn: Turn, before: Order) -> None:
     tag = before.request.tag
     after = turn.desk.book.order(tag)
     was_absent = before.state is OrderState.DENIED
-    was_refused = before.state is OrderState.UNKNOWN and tag not in _worked_tags(turn.desk)
+    was_refused = before.state is OrderState.UNKNOWN and tag not in _tags_of(turn.desk.baskets)
     if after is None or after.state not in CANCELLABLE_STATES or not (was_absent or was_refused):
         return
     text = f"order {tag}: given up, and in the broker's book after all; taken off"
@@ -73,17 +75,21 @@ def take_back(turn: Turn, before: Order) -> None:
 
 
 def ask_off_again(turn: Turn) -> None:
-    """An order that no basket works and that is to leave is cancelled again: the request may be lost."""
+    """An order that is to leave is cancelled again: the request may be lost.
+
+    A basket that unwinds asks for its own; one that works leaves an order alone that was taken off.
+    """
     delay_s = turn.settings.execution.absence_delay_s
-    worked = _worked_tags(turn.desk)
+    unwinding = [basket for basket in turn.desk.baskets if basket.state is BasketState.UNWINDING]
+    asked_for = _tags_of(unwinding)
     for order in turn.desk.book.live_orders:
         tag, asked = order.request.tag, order.cancel_requested_at
-        if tag in worked or asked is None or order.state not in CANCELLABLE_STATES:
+        if tag in asked_for or asked is None or order.state not in CANCELLABLE_STATES:
             continue
         if (turn.now - asked).total_seconds() >= delay_s:
             put_order(turn, replace(order, cancel_requested_at=turn.now), reason="cancel_again")
             turn.effects.append(Cancel(tag=tag, ts=turn.now, reason="cancel_again"))
 
 
-def _worked_tags(desk: Desk) -> set[str]:
-    return {line.tag for basket in desk.baskets for wave in basket.waves for line in wave}
+def _tags_of(baskets: Iterable[Basket]) -> set[str]:
+    return {line.tag for basket in baskets for wave in basket.waves for line in wave}
