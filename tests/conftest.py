@@ -32,7 +32,7 @@ def real_days(tmp_path_factory: pytest.TempPathFactory) -> tuple[Day, Day]:
     if not CHAIN.exists():
         pytest.skip("the recorded day is not beside the project")
     waiting, trading = (make_root(tmp_path_factory.mktemp(name)) for name in ("wait", "trade"))
-    done = together((REAL_DAY, waiting), ((*REAL_DAY, *SWITCHES_OFF), trading))
+    done = together((REAL_DAY, waiting), ((*REAL_DAY, *SWITCHES_OFF), trading), own_process=True)
     return as_day(waiting, done[0]), as_day(trading, done[1])
 
 
@@ -52,7 +52,7 @@ def trading_day(real_days: tuple[Day, Day]) -> Day:
 def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Day, Day]:
     """The simulator's day of seed 7, run in two root folders."""
     roots = [make_root(tmp_path_factory.mktemp(name)) for name in ("one", "two")]
-    first, second = together(*((SEED_SEVEN, root) for root in roots))
+    first, second = together(*((SEED_SEVEN, root) for root in roots), own_process=True)
     return as_day(roots[0], first), as_day(roots[1], second)
 
 

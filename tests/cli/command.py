@@ -18,10 +18,13 @@ from typing import Any
 
 import pytest
 
+from tests.cli.prefork import Forks
+
 PROJECT = Path(__file__).resolve().parents[2]
 DATA = PROJECT.parent / "shared" / "data"
 CHAIN = DATA / "nifty_chain_2025-08-29.parquet"
 TIMEOUT_S = 180.0
+FORKS = Forks()
 VIEWS = ("decisions", "orders", "fills", "trades", "alerts", "state_changes")  # made when a day has ended
 
 # As the operator types it, from the project's root.
@@ -86,15 +89,19 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))}
 
 
-def volguard(*words: str, root: Path | None = None, cwd: Path = PROJECT) -> Done:
-    """Run one command to its end."""
-    return finish(start(*words, root=root, cwd=cwd))
+def volguard(*words: str, root: Path | None = None, cwd: Path = PROJECT, own_process: bool = False) -> Done:
+    """Run one command to its end; in a process that began with it where `own_process`."""
+    if own_process:
+        return finish(start(*words, root=root, cwd=cwd))
+    rooted = () if root is None else ("--root", str(root))
+    code, out, err = FORKS.run((*words, *rooted), cwd=cwd, environment=environment(), timeout_s=TIMEOUT_S)
+    return Done(code=code, out=out, err=err)
 
 
-def together(*calls: tuple[Sequence[str], Path | None]) -> list[Done]:
+def together(*calls: tuple[Sequence[str], Path | None], own_process: bool = False) -> list[Done]:
     """Run independent commands two at a time; results in the order of the calls."""
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return list(pool.map(lambda call: volguard(*call[0], root=call[1]), calls))
+        return list(pool.map(lambda call: volguard(*call[0], root=call[1], own_process=own_process), calls))
 
 
 def start(*words: str, root: Path | None = None, cwd: Path = PROJECT) -> subprocess.Popen[str]:

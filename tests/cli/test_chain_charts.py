@@ -27,10 +27,12 @@ def done(folder: Path) -> dict[str, Done]:
         name: (name, *FILE, "--png", f"{folder}/{name}.png", "--html", f"{folder}/{name}.html", "--json")
         for name in COMMANDS
     }
-    calls |= {f"{name} again": (name, *FILE, "--html", f"{folder}/{name}-2.html") for name in COMMANDS}
     calls["no folder"] = ("metrics", *FILE, "--html", str(folder / "none" / "x.html"), "--json")
     calls["a folder"] = ("metrics", *FILE, "--png", str(folder), "--json")
-    return dict(zip(calls, together(*((("chain", *words), None) for words in calls.values())), strict=True))
+    again = {f"{name} again": (name, *FILE, "--html", f"{folder}/{name}-2.html") for name in COMMANDS}
+    first = together(*((("chain", *words), None) for words in calls.values()))
+    second = together(*((("chain", *words), None) for words in again.values()), own_process=True)
+    return dict(zip((*calls, *again), (*first, *second), strict=True))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
