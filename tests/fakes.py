@@ -20,7 +20,7 @@ from volguard.engine.state import State, Step
 from volguard.engine.step import Engine
 from volguard.model.book import Leg
 from volguard.model.decision import Approved, Phase
-from volguard.model.event import Effect, Event, HistoryLoaded, LinkChanged, Record, SessionStarted
+from volguard.model.event import AskMargin, Effect, Event, HistoryLoaded, LinkChanged, Record, SessionStarted
 from volguard.model.instrument import OptionContract, OptionType, Side, Underlying
 from volguard.model.market import (
     COLUMNS,
@@ -38,7 +38,7 @@ from volguard.model.order import Order, OrderRequest, OrderState, Purpose, Urgen
 from volguard.model.units import IST
 from volguard.nse.rules import Rules, make_rules
 from volguard.ports import History, MarketData
-from volguard.runner import Exchange, Pace, Runner, Watch
+from volguard.runner import Exchange, Pace, Runner, Watch, ignored
 from volguard.volatility.forecast import ForecastReach, make_forecasts
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -403,6 +403,8 @@ def make_runner(
     speed: float | None = None,
     checkpoint_s: float = 1800.0,
     show: Callable[[State, Step], None] = lambda _state, _step: None,
+    arrived: Callable[[float], None] = ignored,
+    ask_margin: Callable[[AskMargin], None] | None = None,
 ) -> Runner:
     """A runner over a market with everything else faked."""
     return Runner(
@@ -416,4 +418,6 @@ def make_runner(
         checkpoint_s=checkpoint_s,
         gap_cadences=3.0,
         show=show,
+        arrived=arrived,
+        ask_margin=ask_margin,
     )

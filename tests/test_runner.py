@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes import (
     TRADING,
+    TS,
     Day,
     FakeClock,
     MemoryJournal,
@@ -27,6 +28,7 @@ from volguard.model.decision import Approved, SafetyLevel, TradingState
 from volguard.model.errors import JournalWriteFailed
 from volguard.model.event import (
     Alert,
+    AskMargin,
     Cancel,
     Event,
     FeedGap,
@@ -290,3 +292,45 @@ def test_each_snapshot_is_timed() -> None:
     day = a_day()
     outcome = make_runner(day.market, MemoryJournal(), engine=ENGINE).run(opening(day), State())
     assert len(outcome.step_ms) == len(day.market.shots) and min(outcome.step_ms) > 0.0
+
+
+def test_a_look_is_heard_of_before_its_step_and_by_the_same_clock() -> None:
+    """So that what it led to can be timed from its arrival to the screen."""
+    day, clock = a_day(), FakeClock()
+    heard: list[float] = []
+    shown: list[tuple[int, int]] = []
+    make_runner(
+        day.market,
+        MemoryJournal(),
+        engine=ENGINE,
+        clock=clock,
+        arrived=heard.append,
+        show=lambda state, _step: shown.append((len(heard), state.desk.snapshots if state.desk else 0)),
+    ).run(opening(day), State())
+    assert len(heard) == len(day.market.shots)
+    assert heard == sorted(heard)
+    assert all(looks >= snapshots for looks, snapshots in shown)
+    assert {snapshots for _, snapshots in shown} == set(range(len(day.market.shots) + 1))
+
+
+def test_a_broker_is_asked_for_a_margin_after_the_question_is_in_the_journal() -> None:
+    """Where nobody can be asked the question is journaled all the same, and nothing breaks."""
+    question = AskMargin(ts=TS, proposal_id="P001", positions=())
+
+    class Asking(Engine):
+        def step(self, state: State, event: Event) -> Step:
+            step = super().step(state, event)
+            is_first = isinstance(event, MarketSnapshot) and state.market is None
+            return replace(step, effects=(*step.effects, question)) if is_first else step
+
+    asking = Asking(ENGINE.settings, ENGINE.rules)
+    day = a_day(stop=4)
+    journal, asked = MemoryJournal(), []
+    make_runner(
+        day.market, journal, engine=asking, ask_margin=lambda one: asked.append((one, len(journal.effects)))
+    ).run(opening(day), State())
+    ((one, effects_before),) = asked
+    assert one == question and effects_before >= 1
+    unasked = MemoryJournal()
+    make_runner(day.market, unasked, engine=asking).run(opening(day), State())
+    assert unasked.effects == journal.effects

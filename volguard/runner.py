@@ -13,6 +13,7 @@ from volguard.model.errors import JournalWriteFailed, LockHeld
 from volguard.model.event import (
     PAPER,
     Alert,
+    AskMargin,
     BookCarried,
     BrokerBookRead,
     Cancel,
@@ -23,6 +24,7 @@ from volguard.model.event import (
     HistoryLoaded,
     KillSwitchSeen,
     LinkChanged,
+    MarginAnswered,
     MarketSnapshot,
     Modify,
     OperatorCommand,
@@ -55,12 +57,13 @@ DURABLE_EVENTS = (
     BookCarried,
     OperatorSpoke,
     ProposalAnswered,
+    MarginAnswered,
     KillSwitchSeen,
     SessionEnded,
 )
 
 
-Answer = OrderUpdated | OrderFilled | OrderAbsent | BrokerBookRead
+Answer = OrderUpdated | OrderFilled | OrderAbsent | BrokerBookRead | MarginAnswered
 WAIT_SLICE_S: Final = 0.25  # how long the operator's word may wait while the next look is not due
 
 
@@ -104,6 +107,10 @@ def _silent() -> tuple[()]:
     return ()
 
 
+def ignored(_monotonic_s: float) -> None:
+    """Nobody wants to hear when looks arrive."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """What the runner looks at between events: the wish to stop, the kill-switch file, the operator's words.
@@ -118,7 +125,11 @@ class Watch:
 
 
 class Runner:
-    """Runs one session over one source; owns the state, alone."""
+    """Runs one session over one source; owns the state, alone.
+
+    `arrived` hears when each look at the market came into the loop, by the clock's monotonic seconds;
+    `ask_margin` asks a broker who has a margin calculator, his answer comes with the others.
+    """
 
     def __init__(
         self,
@@ -133,6 +144,8 @@ class Runner:
         checkpoint_s: float,
         gap_cadences: float,
         show: Callable[[State, Step], None],
+        arrived: Callable[[float], None] = ignored,
+        ask_margin: Callable[[AskMargin], None] | None = None,
     ) -> None:
         self._engine = engine
         self._journal = journal
@@ -144,6 +157,8 @@ class Runner:
         self._checkpoint = timedelta(seconds=checkpoint_s)
         self._gap_s = gap_cadences * source.info.capabilities.cadence_s
         self._show = show
+        self._arrived = arrived
+        self._ask_margin = ask_margin
         self._last_checkpoint_at: datetime | None = None
         self._last_snapshot_at: datetime | None = None
         self._gap_told_of: datetime | None = None
@@ -173,6 +188,7 @@ class Runner:
                 yield word
                 if isinstance(word, OperatorSpoke) and word.command is OperatorCommand.YIELD:
                     outcome.end_reason = "yielded"
+            self._arrived(self._clock.monotonic_s())
             if self._watch.stop_requested() or outcome.end_reason == "yielded":
                 yield from self._leave(outcome)
                 return
@@ -249,6 +265,9 @@ class Runner:
                 self._exchange.query(tag, ts)
             case ReadBook(ts=ts):
                 self._exchange.read_book(ts)
+            case AskMargin():
+                if self._ask_margin is not None:
+                    self._ask_margin(effect)
             case Alert():
                 pass  # journaled with the step, and on the next frame
 

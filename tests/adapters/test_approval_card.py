@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from io import StringIO
 
 import pytest
@@ -14,6 +15,7 @@ from volguard.adapters.approval_answer import HELP_LINES, PromptView
 from volguard.adapters.approval_card import Room, card_screen, fits, left_s, proposal_line
 from volguard.adapters.approval_sketch import reaching, sketch
 from volguard.model.proposal import ProposalCard
+from volguard.model.signal import Signal
 
 CHOICE = "a approve   f fewer lots   r reject   d detail   ? help"
 SMALL, TALL, WIDE = Room(width=80, height=24), Room(width=80, height=50), Room(width=140, height=40)
@@ -64,16 +66,39 @@ def test_what_is_not_known_says_so() -> None:
 
 def test_the_brokers_own_margin_and_the_advisors_word_have_their_place() -> None:
     """Where the broker named his margin and the advisor spoke, both are told beside our own figures."""
-    figures = {**FIGURES, "margin_broker_inr": 201000.0, "advisor": "agrees: premium is rich"}
-    text = "\n".join(shown(replace(card(), figures=figures), SMALL))
+    figures = {**FIGURES, "advisor": "agrees: premium is rich"}
+    told = replace(card(), figures=figures, margin_broker_inr=Decimal("201000.00"))
+    text = "\n".join(shown(told, SMALL))
     assert "broker's own 2,01,000.00" in text
     assert "advisor agrees: premium is rich" in text
+    silent = replace(card(), margin_broker_missing="not asked (paper)")
+    text = "\n".join(shown(silent, SMALL))
+    assert "broker's own not asked (paper)" in text
+    assert "advisor not available (no advisor is configured)" in text
 
 
 def test_the_countdown_is_of_event_time() -> None:
     """Seconds are counted from the session's own time, rounded up, and stop at nought."""
     of = card()
     assert [left_s(of, TEN + timedelta(seconds=s)) for s in (0, 0.5, 59.2, 60, 90)] == [60, 60, 1, 0, 0]
+
+
+def test_detail_begins_with_what_each_signal_says_or_why_it_abstains() -> None:
+    """Each with figure, age and confidence, before the figures of the choice."""
+    signals = (
+        Signal(
+            name="iv_rank", value=70.0, says="HIGH", text="70 between 9% and 14%", age_s=3.0, confidence=0.93
+        ),
+        Signal(
+            name="skew_25_delta", value=None, says="", text="", age_s=None, confidence=None,
+            missing="no past of the skew is at hand", expiry=TEN.date(),
+        ),
+    )  # fmt: skip
+    page = shown(replace(card(), signals=signals), TALL, page=1)
+    told = "\n".join(line.strip() for line in page)
+    assert "iv rank: HIGH (70 between 9% and 14%; 3 s old; confidence 0.93)" in told
+    assert "skew 25 delta 2025-08-29: abstains, no past of the skew is at hand" in told
+    assert told.index("iv rank:") < told.index("delta pnl 1pct")
 
 
 @pytest.mark.parametrize("room", [SMALL, Room(width=60, height=20), WIDE], ids=str)

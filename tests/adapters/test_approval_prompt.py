@@ -23,6 +23,7 @@ from volguard.adapters.terminal import LiveScreen
 from volguard.model.proposal import Answer, Verdict
 
 PATIENCE_S = 10.0
+KEYS_READ_S = 0.2
 APPROVAL = Answer(proposal_id="P001", digest="d1", verdict=Verdict.APPROVE)
 ESCAPES = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")
 
@@ -214,6 +215,7 @@ def test_keys_pressed_before_the_card_was_drawn_are_ignored(desk: Desk) -> None:
     desk.screen.show(asking())
     desk.until("positions (0)")
     desk.press("a\r")
+    time.sleep(KEYS_READ_S)  # nothing on the screen tells that they were read
     desk.screen.show(asking(card()))
     desk.until("P001 WEEKLY")
     desk.press("a")  # within the time of reading: the test's clock stands still

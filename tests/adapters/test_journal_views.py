@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.adapters.journal_samples import written
+from tests.adapters.journal_samples import CONTRACT, TS, a_fill, entry_decision, written
 from volguard.adapters.journal_reader import JournalReader
-from volguard.adapters.journal_views import VIEWS, build_views, compare_views
+from volguard.adapters.journal_views import VIEWS, Row, build_views, compare_views, derive_views
+from volguard.model.book import Bucket, Leg, StructureKind, Trade, TradeState
+from volguard.model.event import DecisionMade, FillBooked, TradeSplit
+from volguard.model.instrument import OptionType, Side
 
 
 @pytest.fixture
@@ -72,3 +77,36 @@ def test_views_half_built_by_a_crash_are_not_believed(path: Path) -> None:
         connection.execute("DELETE FROM orders")
     with JournalReader.open(path) as reader:
         assert compare_views(reader) == []
+
+
+def test_a_trade_that_was_split_takes_its_fills_along() -> None:
+    """Both rows say what they hold now: structure, number of fills, cash and charges; nothing is lost."""
+    put = replace(CONTRACT, option_type=OptionType.PUT, strike=23_900)
+    call_fill, put_fill = a_fill(), replace(a_fill(), fill_id="f-2", contract=put, price=Decimal("40.00"))
+    rest = Trade(
+        trade_id="T2",
+        bucket=Bucket.WEEKLY,
+        structure=StructureKind.BULL_PUT_SPREAD,
+        legs=(Leg(contract=put, side=Side.SELL),),
+        lots=1,
+        lot_size=75,
+        state=TradeState.OPEN,
+        proposed_at=TS,
+        credit_per_unit=40.0,
+        max_loss_inr=Decimal(0),
+        reserved_inr=Decimal(0),
+        fills=(replace(put_fill, fill_id="of-another-day"), put_fill),
+    )
+    said = (
+        DecisionMade(decision=entry_decision()),
+        FillBooked(trade_id="T1", fill=call_fill),
+        FillBooked(trade_id="T1", fill=put_fill),
+        TradeSplit(ts=TS, trade_id="T1", structure=StructureKind.BEAR_CALL_SPREAD, rest=rest),
+    )
+    views = derive_views(Row(seq=i, ts=TS.isoformat(), value=one) for i, one in enumerate(said, start=1))
+    columns = ("trade_id", "bucket", "structure", "fills", "cash_inr", "charges_inr")
+    assert [tuple(row[name] for name in columns) for row in views["trades"]] == [
+        ("T1", "WEEKLY", "BEAR_CALL_SPREAD", 1, "7612.50", "31.482913"),
+        ("T2", "WEEKLY", "BULL_PUT_SPREAD", 1, "3000.00", "31.482913"),
+    ]
+    assert [(row["fill_id"], row["trade_id"]) for row in views["fills"]] == [("f-1", "T1"), ("f-2", "T2")]

@@ -111,6 +111,19 @@ def test_live_screen_restores_the_terminal() -> None:
     assert "phase SHADOW" in written
 
 
+def test_live_screen_says_which_proposal_a_frame_shows_once_it_is_written() -> None:
+    """At once when a proposal comes, before the screen's own pace; of frames without one it says nothing."""
+    out = StringIO()
+    console = Console(file=out, force_terminal=True, width=80, height=24, color_system=None)
+    heard: list[tuple[str, bool]] = []
+    screen = LiveScreen(console, None, lambda name: heard.append((name, f" {name} WEEKLY" in out.getvalue())))
+    screen.show(asking())
+    assert heard == []
+    screen.show(asking(card("P007", "d7")))
+    assert heard[0] == ("P007", True)
+    screen.close()
+
+
 def test_progress_screen_shows_share_and_figures() -> None:
     """At full speed one bar tells share done, snapshots, decisions and P&L; alerts stand above it."""
     out = StringIO()

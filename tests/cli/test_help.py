@@ -13,7 +13,7 @@ from tests.cli.command import PROJECT, Done, together
 from volguard.cli.app import app
 
 COMMANDS = {
-    *("token", "validate", "drill", "run", "shadow", "semi-auto", "proposals", "status"),
+    *("token", "validate", "drill", "run", "shadow", "semi-auto", "proposals", "trade", "status"),
     *("flatten", "reconcile", "why"),
     *("journal show", "journal orders", "journal verify", "journal replay", "journal parity"),
     *("journal export",),

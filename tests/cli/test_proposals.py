@@ -46,6 +46,20 @@ def test_proposals_as_a_table(root: Path) -> None:
     assert [row["card"]["proposal_id"] for row in one] == [rows[-1]["card"]["proposal_id"]]
 
 
+def test_what_was_turned_down_is_carried_on_paper(root: Path) -> None:
+    """Proposals that expired are refusals by that name, reckoned from the journal; each structure once."""
+    document = listed(root, "--refused", "--json").document
+    (session,) = document["sessions"]
+    structures = session["refused"]["structures"]
+    expired = [row for row in structures if row["reason"] == "proposal_expired"]
+    assert expired and any(row["net_inr"] is not None for row in expired)
+    keys = [(row["bucket"], row["structure"], *row["strikes"], row["reason"]) for row in structures]
+    assert len(keys) == len(set(keys))
+    shown = listed(root, "--refused")
+    assert shown.code == 0 and "proposal_expired" in shown.out and "no exit rule applied" in shown.out
+    assert listed(root, "--refused", "--last", "1").code == 2
+
+
 def test_no_proposal_is_said(tmp_path: Path) -> None:
     """An empty root is no error."""
     done = listed(make_root(tmp_path))

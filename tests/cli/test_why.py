@@ -51,6 +51,23 @@ def test_a_trade_is_told_from_decision_to_charges(trading_day: Day) -> None:
     assert story["trade_states"][-1]["state"] == trade["state"]
 
 
+def test_a_decision_is_told_with_the_signals_it_was_made_on(trading_day: Day) -> None:
+    """An entry with those of its own look, a wait with those noted last; each says a word or why not."""
+    entered = why(trading_day, entered_trade(trading_day)["trade_id"])["decisions"][0]
+    noted = entered["signals"]
+    assert (noted["ts"], noted["cause"]) == (entered["ts"], "DECISION")
+    by_name = {signal["name"]: signal for signal in noted["signals"]}
+    assert by_name["foreign_futures"]["says"] == "CROWDED_SHORT"
+    assert by_name["skew_25_delta"]["missing"] == "no past of the skew is at hand"
+    for signal in noted["signals"]:
+        assert bool(signal["says"]) is not bool(signal["missing"])
+    waited = why(trading_day, "WEEKLY@14:55")["decisions"][0]
+    assert waited["action"] == "WAIT" and waited["signals"]["ts"] < waited["ts"]
+    done = volguard("why", "WEEKLY@14:55", root=trading_day.root)
+    assert "signals, as noted last at" in done.out
+    assert "skew_25_delta 2025-09-02: abstains, no past of the skew is at hand (put less call" in done.out
+
+
 def test_every_order_says_who_approved_it(trading_day: Day) -> None:
     """Each order carries the review that let it pass: its number, moment and the quotes it looked at."""
     story = why(trading_day, entered_trade(trading_day)["trade_id"])

@@ -147,7 +147,7 @@ def test_museum_30_a_button_without_a_route(desk: Watched, tmp_path: Path) -> No
         path = one.path.format_map(Anything())
         assert asked(one.method, hosts[one.host], path) != unknown, one.name
 
-    journal, words = tmp_path / "paper.db", Words(is_paper=False)
+    journal, words = tmp_path / "paper.db", Words(is_paper=False, is_answered=True)
     server = ControlServer(journal, on_word=words.take)
     assert server.start()
     try:

@@ -35,8 +35,10 @@ from volguard.model.errors import DataError, UsageError
 from volguard.model.market import ChainSnapshot, DailyBar
 from volguard.nse.charges import Charges
 from volguard.operations.chain_view import from_file
+from volguard.operations.margin_view import margin_figures
 from volguard.operations.payoff_measures import bars_before
 from volguard.operations.payoff_view import payoff_document
+from volguard.operations.portfolio import portfolio_of_legs
 from volguard.operations.smile_view import surface_of
 from volguard.operations.surface_session import surface_along
 from volguard.pricing.black76 import price
@@ -320,7 +322,7 @@ def test_a_ratio_counts_its_leg_everywhere(view: MarketView) -> None:
 def test_a_calendar_is_valued_at_its_first_expiry_with_the_later_leg_alive(view: MarketView) -> None:
     found = document(view, "-24800CE +24800CE@2025-09-30")
     debit = -found["touch"]["credit_points"]
-    assert found["expiry"] == WEEKLY.isoformat() and found["structure"] is None
+    assert found["expiry"] == WEEKLY.isoformat() and found["structure"] == "CALENDAR_SPREAD"
     left = (MONTHLY - WEEKLY).days / 365.0
     # An at-the-money call of what is then left, F (2 Phi(s/2) - 1), less the debit.
     peak = FORWARD * math.erf(SIGMA * math.sqrt(left) / 2.0 / math.sqrt(2.0)) - debit
@@ -330,7 +332,7 @@ def test_a_calendar_is_valued_at_its_first_expiry_with_the_later_leg_alive(view:
     assert low < 24_800.0 < high
     assert any("sticky strike" in note for note in found["notes"])
     reverse = document(view, "+24800CE -24800CE@2025-09-30")
-    assert any("live on" in note for note in reverse["notes"])
+    assert any("live on" in note for note in reverse["notes"]) and reverse["structure"] is None
     assert reverse["measures"][0]["short_itm"][0]["probability"] is None
 
 
@@ -355,6 +357,15 @@ def test_a_later_leg_without_a_smile_takes_the_payoff_with_it() -> None:
         ("-24500PE -25100CE", "SHORT_STRANGLE"),
         ("-24800PE -24800CE", "SHORT_STRADDLE"),
         ("+24600PE -24800PE -24800CE +25000CE", "NEUTRAL_IRON_CONDOR"),
+        ("-24800PE +24800PE@2025-09-30", "CALENDAR_SPREAD"),
+        ("-25000CE +25100CE@2025-09-30", "DIAGONAL_SPREAD"),
+        ("+24500PE@2025-09-30 -24600PE", "DIAGONAL_SPREAD"),
+        ("-24800PE +24800CE@2025-09-30", None),  # of two types
+        ("+24800CE -24800CE@2025-09-30", None),  # the short lives on
+        ("+24800CE +24800CE@2025-09-30", None),
+        ("-24800CE -24800CE@2025-09-30", None),
+        ("-24800CE +2x24800CE@2025-09-30", None),
+        ("-24500PE -25100CE +25100CE@2025-09-30", None),
         ("+24500PE -24300PE", None),
         ("-2x24500PE +24300PE", None),
     ],
@@ -387,6 +398,66 @@ def test_many_orders_are_charged_as_one_of_them_times_their_number(
     bid, _ = touch_of(view.snapshot, put(24_500))
     assert Decimal(lines["stt"]) == round(Decimal("0.001") * bid * 749_925, 2)
     assert document(view, "-24500PE", lots=24)["costs"]["entry_lines"]["brokerage"] == "20.00"
+
+
+# --- margin --------------------------------------------------------------------------------------------
+
+
+def test_the_margin_is_that_of_the_margin_command(view: MarketView, bars: tuple[DailyBar, ...]) -> None:
+    """Of all lots, by the same rules and history; less for a condor than for its strangle."""
+    lines = legs_of(CONDOR, view.listing, None)
+    portfolio = portfolio_of_legs(view, lines, lots=2, bars=bars, settings=shipped())
+    missing: dict[str, str] = {}
+    own = margin_figures(portfolio, missing)["margin"]
+    found = document(view, CONDOR, lots=2, bars=bars)
+    assert found["margin"] == {name: own[name] for name in ("total_inr", "span_inr", "worst_scenario")}
+    strangle = document(view, "-24500PE -25100CE", lots=2, bars=bars)
+    assert Decimal(strangle["margin"]["total_inr"]) > Decimal(found["margin"]["total_inr"]) > 0
+
+
+def test_without_history_the_margin_says_so(view: MarketView) -> None:
+    found = document(view, CONDOR)
+    assert found["margin"]["total_inr"] is None
+    assert found["missing"]["margin.total_inr"].startswith("not available: no daily history")
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the recorded day is not beside the project")
+@pytest.mark.parametrize(
+    ("legs", "name"),
+    [
+        ("-24500CE +24500CE@2025-09-09", "CALENDAR_SPREAD"),
+        ("-24600CE +24700CE@2025-09-09", "DIAGONAL_SPREAD"),
+        ("-24300PE -24700CE", "SHORT_STRANGLE"),
+    ],
+)
+def test_each_named_structure_has_every_figure_on_the_real_chain_or_its_reason(legs: str, name: str) -> None:
+    """Extremes, breakevens, margin, Greeks, costs, chance and expected value: none is silently left out."""
+    settings = shipped()
+    view = from_file(REAL, "11:15", settings)
+    days = shipped_rules().calendar.trading_days(date(2023, 6, 1), view.ts.date() - timedelta(days=1))
+    moves = np.random.default_rng(7).standard_t(6.0, size=len(days)) * 0.006
+    levels = 24_500.0 * np.exp(np.cumsum(moves) - moves.sum())
+    past = tuple(
+        DailyBar(day=day, open=level, high=level * 1.004, low=level * 0.996, close=level)
+        for day, level in zip(days, levels.tolist(), strict=True)
+    )
+    first = view.listing.expiries[0]
+    lines = legs_of(legs, view.listing, first)
+    found = payoff_document(view, lines, lots=1, bars=past, settings=settings)
+    assert (found["structure"], found["expiry"]) == (name, first.isoformat())
+    told = found["missing"]
+    figures = {
+        **{f"{basis}.{key}": value for basis in ("touch", "mid") for key, value in found[basis].items()},
+        **{f"margin.{key}": value for key, value in found["margin"].items()},
+        **{f"costs.{key}": found["costs"][key] for key in ("half_spread_inr", "entry_inr", "exit_inr")},
+    }
+    absent = {key for key, value in figures.items() if value is None}
+    assert absent == ({"touch.max_loss_inr", "mid.max_loss_inr"} if name == "SHORT_STRANGLE" else set())
+    assert all(told[key] == "unbounded" for key in absent)
+    assert None not in found["greeks"]["position"].values() and found["curve"]["pnl_inr"]
+    for measure in found["measures"]:
+        assert measure["touch"]["ev_inr"] is not None
+        assert 0.0 < measure["touch"]["probability_of_profit"] < 1.0
 
 
 # --- what Q is measured on ---------------------------------------------------------------------------

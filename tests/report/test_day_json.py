@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tests.report.conftest import LEGS, book_of, condor
-from volguard.model.book import Book
+from tests.report.refusals import LATER, STRIKES, carried, refusal
+from volguard.model.book import Book, Bucket
+from volguard.model.event import SignalsCause, SignalsNoted
+from volguard.model.signal import Signal
+from volguard.model.units import IST
 from volguard.report.day import DayInputs, build_day
 from volguard.report.day_json import document
+from volguard.report.refused import RefusedDay, held_together
 
 MakeDay = Callable[..., DayInputs]
 KEYS = [
     "schema", "session_id", "phase", "source", "trading_date", "snapshots", "decisions", "decisions_hash",
-    "refusals", "refusals_by_rule", "orders", "fills", "execution", "trades", "buckets",
+    "refusals", "refusals_by_rule", "refused", "signals", "orders", "fills", "execution", "trades", "buckets",
     "open_positions", "missing_marks",
     "realised_pnl_inr", "unrealised_pnl_inr", "gross_pnl_inr", "charges_inr",
     "carried_pnl_inr", "net_pnl_inr", "data_quality",
-    "gaps", "step_ms", "journal", "halted_reason", "ended",
+    "gaps", "step_ms", "decision_to_screen_ms", "journal", "halted_reason", "ended",
 ]  # fmt: skip
 
 
@@ -40,6 +48,26 @@ def test_the_keys_are_the_schema(make_day: MakeDay) -> None:
     assert empty["data_quality"] == {"mean": None, "min": None}
     assert empty["step_ms"] == {"median": None, "p99": None, "max": None}
     assert empty["net_pnl_inr"] == "0.00"
+
+
+def test_refusals_on_paper_are_a_section(make_day: MakeDay) -> None:
+    """What each would have made, by reason, with the waits before any was looked at; null where not known."""
+    day = RefusedDay(
+        marked_at=LATER,
+        structures=held_together((carried(), carried(refusal(reason="leg_jump")))),
+        waits={(Bucket.WEEKLY, "iv_rv_avoid"): 3},
+    )
+    section = written(make_day(refused=day))["refused"]
+    assert (section["marked_at"], section["held"], section["net_inr"]) == (LATER.isoformat(), 1, "-666.81")
+    costs, jump = section["by_reason"]
+    assert (costs["reason"], costs["structures"], costs["net_inr"]) == ("cost_test", 1, "-666.81")
+    assert (jump["not_available"], jump["net_inr"], jump["held_net_inr"]) == (1, None, None)
+    known, unknown = section["structures"]
+    assert (known["strikes"], known["gross_inr"], known["missing"]) == (list(STRIKES), "-455.00", None)
+    assert unknown["net_inr"] is None and "in doubt" in unknown["missing"]
+    assert section["no_candidate_was_made"] == [{"bucket": "WEEKLY", "reason": "iv_rv_avoid", "waits": 3}]
+    nothing = written(make_day())["refused"]
+    assert nothing["net_inr"] is nothing["marked_at"] is None and nothing["structures"] == []
 
 
 def test_printed_money_adds_up(make_day: MakeDay) -> None:
@@ -113,3 +141,32 @@ def test_orders_say_what_they_cost_against_the_mid(make_day: MakeDay) -> None:
     unknown = written(make_day(sent=()))
     assert unknown["orders"][0]["arrival_mid"] is unknown["orders"][0]["outcome"] is None
     assert unknown["execution"]["all"]["slippage_inr"] is unknown["execution"]["all"]["filled_share"] is None
+
+
+def test_the_signals_noted_last_are_part_of_the_day(make_day: MakeDay) -> None:
+    """With the look they are of; a session that noted none says so."""
+    signal = Signal(
+        name="iv_rank", value=70.0, says="HIGH", text="70 of 100", age_s=3.0, confidence=0.9, expiry=None
+    )
+    noted = SignalsNoted(
+        ts=datetime(2025, 8, 29, 15, 0, tzinfo=IST), cause=SignalsCause.CHANGE, signals=(signal,)
+    )
+    section = written(make_day(signals=noted))["signals"]
+    assert (section["ts"], section["cause"]) == ("2025-08-29T15:00:00+05:30", "CHANGE")
+    assert section["signals"][0]["says"] == "HIGH"
+    assert written(make_day())["signals"] is None
+
+
+@pytest.mark.parametrize(
+    ("delays", "expected"),
+    [
+        (None, {"n": None, "median": None, "worst": None}),
+        ((), {"n": 0, "median": None, "worst": None}),
+        ((30.0, 10.0, 80.0), {"n": 3, "median": 30.0, "worst": 80.0}),
+    ],
+)
+def test_how_fast_proposals_reached_the_screen(
+    make_day: MakeDay, delays: tuple[float, ...] | None, expected: dict[str, float | None]
+) -> None:
+    """Median, worst and how many; without a screen there is nothing to tell."""
+    assert written(make_day(screen_ms=delays))["decision_to_screen_ms"] == expected

@@ -15,12 +15,16 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.report.conftest import at, book_of, condor, session, wait
-from volguard.model.book import Book
+from tests.report.refusals import NOWHERE, carried, mark, refusal
+from volguard.model.book import Book, Bucket
+from volguard.model.event import SignalsCause, SignalsNoted
+from volguard.model.signal import Signal
 from volguard.report.charts import level_chart, pnl_chart, quality_chart, volatility_chart
 from volguard.report.day import DayInputs, build_day
 from volguard.report.day_json import document
 from volguard.report.html import write_report
 from volguard.report.page import page
+from volguard.report.refused import RefusedDay, held_together
 
 MakeDay = Callable[..., DayInputs]
 
@@ -37,6 +41,22 @@ def test_the_page_needs_no_network(make_day: MakeDay) -> None:
     assert not re.search(r"(?:src|href)=\"(?!#)", html)
     outside = {address for address in re.findall(r"https?://[^\s\"<]+", html)}
     assert outside <= {"http://www.w3.org/1999/xlink", "http://www.w3.org/2000/svg"}
+
+
+def test_the_page_tells_what_refusing_did(make_day: MakeDay) -> None:
+    """The verdict, each reason, each structure with its result or why there is none, and the waits."""
+    short = mark(call_24800=(15.0, 65, NOWHERE, 0))
+    structures = held_together((carried(), carried(refusal(lots=1, strikes=(24_000, 24_200)), short)))
+    day = RefusedDay(structures=structures, waits={(Bucket.MONTHLY, "iv_rv_avoid"): 7})
+    html = page_of(make_day(refused=day))
+    for words in (
+        "refusing saved 666.81 INR",
+        "24000/24200/24800/25000",
+        "nobody quoted the ask",
+        "iv_rv_avoid",
+    ):
+        assert words in html
+    assert "No structure was refused." in page_of(make_day())
 
 
 def test_the_same_day_gives_the_same_page(make_day: MakeDay) -> None:
@@ -197,3 +217,21 @@ def test_the_document_alone_draws_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_signals_and_the_time_to_the_screen_stand_on_the_page(make_day: MakeDay) -> None:
+    """What each says, or why it abstains, escaped; where nothing was shown the page says that."""
+    says = Signal(name="iv_rank", value=70.0, says="HIGH", text="70 <of> 100", age_s=3.0, confidence=0.9)
+    silent = Signal(
+        name="skew_25_delta", value=None, says="", text="", age_s=None, confidence=None,
+        missing="no past", expiry=at(9, 15).date(),
+    )  # fmt: skip
+    noted = SignalsNoted(ts=at(15, 0), cause=SignalsCause.CHANGE, signals=(says, silent))
+    html = page_of(make_day(signals=noted, screen_ms=(12.0, 30.5, 8.0)))
+    assert "Of the look at 15:00:00" in html
+    assert "70 &lt;of&gt; 100; 3 s old; confidence 0.90" in html
+    assert "abstains: no past" in html and "2025-08-29" in html
+    assert "worst 30.50, 3 proposals" in html
+    nothing = page_of(make_day())
+    assert "No signals were noted in this session." in nothing
+    assert "no proposal was shown on a screen" in nothing

@@ -9,8 +9,10 @@ from typing import Any
 from rich.console import Console, RenderableType
 
 from tests.report.conftest import at, refused, wait
+from tests.report.refusals import carried
 from volguard.report.day import DayInputs, build_day
 from volguard.report.day_json import document
+from volguard.report.refused import RefusedDay, held_together
 from volguard.report.tables import chain_table, decision_lines, session_summary
 
 
@@ -53,12 +55,15 @@ def test_the_ladder_without_a_forward_marks_no_strike() -> None:
 
 def test_the_summary_tells_result_reasons_and_journal(make_day: Callable[..., DayInputs]) -> None:
     """One screen: net and its parts, why nothing more was traded, quality and holes, halt, journal."""
-    doc = document(build_day(make_day(marks={}, halted_reason="hard stop: loss was 61200, limit 60000")))
+    refused_day = RefusedDay(structures=held_together((carried(),)))
+    halted = "hard stop: loss was 61200, limit 60000"
+    doc = document(build_day(make_day(marks={}, halted_reason=halted, refused=refused_day)))
     text = " ".join(printed(session_summary(doc)).split())
     for words in (
         "HALTED hard stop: loss was 61200", "net P&L n/a INR", "no mark NIFTY 2025-09-02 24200 PE",
         "trades 1, 1 open; 4 orders, 4 fills",
         "slippage 0.00 INR against the mids at arrival, filled in 1.5 s (median)",
+        "refused refusing saved 666.81 INR: 1 of 1 structures held on paper (cost_test 1)",
         "no_forecast_edge 43, outside_entry_window 12, risk_review 4",
         "quality 0.83 (lowest 0.35), 1 without data, 19 min", "journal/replay-2025-08-29-1.db, 1234 rows",
     ):  # fmt: skip

@@ -109,3 +109,16 @@ def test_a_budget_spent_whole_passes_no_limit(held: list[tuple[int, Bucket]]) ->
     if left:
         assert open_risk_inr(mine) + left <= 40000
         assert open_risk_inr(trades) + left <= 100000
+
+
+def test_what_is_left_of_a_condor_keeps_the_place_of_both() -> None:
+    """As the spread that it is, and as the condor that it was a side of."""
+    rest = replace(trade(9000), structure=StructureKind.BEAR_CALL_SPREAD, part_of=StructureKind.IRON_CONDOR)
+    budget = budget_of(
+        Book(trades=(rest,)), Bucket.WEEKLY, account_inr=ACCOUNT, bucket_limits=WEEKLY, limits=LIMITS
+    )
+    assert budget.held == (
+        (EXPIRY, StructureKind.BEAR_CALL_SPREAD),
+        (EXPIRY, StructureKind.IRON_CONDOR),
+    )
+    assert budget.open_trades == 1

@@ -11,6 +11,9 @@ import pandas as pd
 import pytest
 
 from tests.cli.command import CHAIN, Day, needs_real_day
+from tests.scenario.decision_checks import judge
+from tests.scenario.played_days import of_journal
+from volguard.model.decision import Action
 
 pytestmark = needs_real_day
 
@@ -78,6 +81,15 @@ def test_the_day_trades(trading_day: Day) -> None:
     assert document["orders"]
     assert all(trade["structure"] != "WAIT" for trade in document["trades"])
     assert document["decisions_hash"]
+
+
+def test_what_was_entered_passed_the_cost_test_in_its_hours(trading_day: Day) -> None:
+    """Credit, costs and windows reckoned anew from the quotes recorded; the edge was shown, not judged."""
+    told = of_journal(trading_day.journal)
+    judge(told)
+    entered = list(told.of(Action.ENTER))
+    assert entered
+    assert not any(decision.figures["forecast_edge_judged"] for decision in entered)
 
 
 def test_every_fill_is_at_or_worse_than_the_quote(trading_day: Day, quotes: pd.DataFrame) -> None:

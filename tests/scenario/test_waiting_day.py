@@ -13,6 +13,8 @@ import pytest
 
 from tests.chains import shipped_models
 from tests.cli.command import CHAIN, DATA, Day, needs_real_day
+from tests.scenario.decision_checks import judge
+from tests.scenario.played_days import of_journal
 from volguard.adapters.history import FileHistory
 from volguard.volatility.models import fit_models, forecast_over
 from volguard.volatility.realized import ohlc_of
@@ -65,6 +67,23 @@ def test_the_day_ends_in_wait(waiting_day: Day) -> None:
     assert document["halted_reason"] is None
     refused = Counter(decision["reason"] for decision in decisions_of(waiting_day))
     assert document["refusals"] == dict(refused)
+
+
+def test_every_no_of_the_day_has_its_reason(waiting_day: Day) -> None:
+    """In a word and in a sentence, that of each candidate too; no rule took anything out."""
+    assert judge(of_journal(waiting_day.journal)) == set()
+
+
+def test_refusing_has_nothing_to_show_where_no_candidate_was_made(waiting_day: Day) -> None:
+    """The premium said no before any structure was looked at: counted by reason, nothing carried on paper."""
+    refused = waiting_day.document["refused"]
+    waits: Counter[str] = Counter()
+    for row in refused["no_candidate_was_made"]:
+        waits[row["reason"]] += row["waits"]
+    without = Counter(d["reason"] for d in decisions_of(waiting_day) if not d["candidates"])
+    assert waits == without and waits["iv_rv_avoid"] > 400
+    made = sum(bool(d["candidates"]) for d in decisions_of(waiting_day))
+    assert bool(refused["structures"]) is bool(made)
 
 
 def test_the_weekly_waits_because_implied_is_below_forecast(waiting_day: Day) -> None:

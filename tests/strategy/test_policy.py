@@ -32,8 +32,18 @@ def test_a_share_lies_above_zero_and_at_most_at_one(name: str, value: float) -> 
     assert getattr(changed(shipped_policy(), **{name: 1.0}), name) == 1.0
 
 
-@pytest.mark.parametrize("name", ["cool_down_s", "confirm_s", "opening_quiet_s", "exit_stress_dwell_s"])
-def test_a_duration_is_not_negative(name: str) -> None:
+NOT_NEGATIVE = (
+    "cool_down_s",
+    "confirm_s",
+    "opening_quiet_s",
+    "exit_stress_dwell_s",
+    "adjust_within_s",
+    "expiring_hedge_bid_max",
+)
+
+
+@pytest.mark.parametrize("name", NOT_NEGATIVE)
+def test_a_duration_or_a_price_is_not_negative(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} was -1"):
         changed(shipped_policy(), **{name: -1.0})
     assert getattr(changed(shipped_policy(), **{name: 0.0}), name) == 0.0

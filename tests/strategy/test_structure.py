@@ -11,7 +11,13 @@ from volguard.strategy.structure import ShortStrikes, structure_legs
 
 BOTH = ShortStrikes(put=24_400, call=25_200)
 ONE = ShortStrikes(put=24_800, call=24_800)
-TRADED = [kind for kind in StructureKind if kind is not StructureKind.ADOPTED]
+NEVER_CHOSEN = (
+    StructureKind.ADOPTED,
+    StructureKind.SHORT_STRANGLE,
+    StructureKind.CALENDAR_SPREAD,
+    StructureKind.DIAGONAL_SPREAD,
+)
+TRADED = [kind for kind in StructureKind if kind not in NEVER_CHOSEN]
 
 
 def legs_of(kind: StructureKind, shorts: ShortStrikes = BOTH, width: int = 200) -> tuple[Leg, ...] | None:
@@ -39,6 +45,12 @@ def test_each_structure_has_its_legs() -> None:
 )
 def test_without_a_short_strike_there_is_no_structure(kind: StructureKind, shorts: ShortStrikes) -> None:
     assert legs_of(kind, shorts) is None
+
+
+@pytest.mark.parametrize("kind", NEVER_CHOSEN)
+def test_what_is_never_chosen_has_no_legs_here(kind: StructureKind) -> None:
+    """It has a name and a value; no strike makes a proposal of it."""
+    assert legs_of(kind) is None
 
 
 def test_a_spread_does_not_ask_for_the_strike_of_the_other_side() -> None:

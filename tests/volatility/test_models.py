@@ -6,16 +6,21 @@ import math
 import subprocess
 import sys
 import warnings
+from datetime import date
 from functools import lru_cache
 
 import numpy as np
 import pytest
 
+from tests.fakes import NIFTY, ROOT, shipped, shipped_rules
 from tests.volatility.real_data import daily
+from volguard.config import Root
 from volguard.model.market import FloatArray
+from volguard.volatility.forecast import ForecastReach, make_forecasts
 from volguard.volatility.models import FittedSet, Model, ModelSettings, fit_har, fit_models, forecast_over
 from volguard.volatility.realized import Ohlc, log_returns, ohlc_of
 from volguard.volatility.variance_models import Egarch, Ewma, Garch, Har, Session
+from volguard.wiring import SourceRequest, open_source
 
 SETTINGS = ModelSettings(ewma_lambda=0.94, fit_sessions=1000, fit_sessions_min=400, student_t_dof=5.0)
 NO_RANGE = math.nan
@@ -97,6 +102,28 @@ def test_stepping_a_session_later_is_the_recursion_of_the_model() -> None:
     later = egarch.after(Session(log_return=-0.01, range_variance=NO_RANGE)).next_log_variance
     news = 0.2 * (1.0 - math.sqrt(2 / math.pi)) + 0.1
     assert later == pytest.approx(-0.1 + news + 0.98 * math.log(1e-4))
+
+
+@pytest.mark.parametrize(("seed", "day"), [(4, date(2026, 8, 19)), (18, date(2026, 10, 6))])
+def test_a_fit_that_reacts_beyond_reason_is_left_out_and_the_others_go_on(seed: int, day: date) -> None:
+    """Histories on which the optimiser calls nonsense converged: a forecast all the same, month by month."""
+    root = Root(path=ROOT, is_packaged=False, config_dir=ROOT / "config")
+    asked = SourceRequest(seed=seed, cadence_s=900.0, trading_date=day)
+    source = open_source(asked, shipped(), root, shipped_rules())
+    assert source.history is not None
+    bars = source.history.daily(NIFTY, day)
+    found = make_forecasts(bars, shipped().models, ForecastReach(sessions_max=45, past_sessions=252))
+    assert "egarch_t" in found.left_out
+    known = [value for curve in found.total_variance.values() for value in curve[1:] if value is not None]
+    assert known and max(known) < 1.0  # of 45 sessions: below 100 % a year by far
+    assert all(month.volatility is None or 0.0 < month.volatility < 1.0 for month in found.past_month)
+
+
+def test_an_egarch_that_explodes_is_not_known_rather_than_a_warning() -> None:
+    """Where beta is above one the variance outgrows every number: infinite, and left out by who asks."""
+    wild = Egarch(omega=-0.1, alpha=0.2, gamma=-0.1, beta=1.3, dof=5.0, next_log_variance=-9.0)
+    assert math.isfinite(wild.total_variance(5.0))
+    assert wild.total_variance(45.0) == math.inf
 
 
 def test_a_garch_forecast_reverts_to_its_long_run_variance() -> None:

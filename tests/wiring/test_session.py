@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import make_engine, session_started
+from tests.fakes import make_engine, session_started, shipped
+from volguard.adapters.alerts import AlertSettings
 from volguard.engine.state import State
+from volguard.model.decision import Phase
 from volguard.model.errors import UsageError
-from volguard.wiring.session import check_time
+from volguard.wiring.session import SessionRequest, alerts_for, check_time
+from volguard.wiring.sources import SourceRequest
 
 JOURNAL = Path("upstox-2025-08-29-1.db")
 
@@ -34,3 +37,19 @@ def test_a_later_clock_or_a_source_without_one_may_go_on() -> None:
     check_time(JOURNAL, state_at(ended), ended)
     check_time(JOURNAL, State(), ended - timedelta(hours=1))
     check_time(JOURNAL, state_at(ended), None)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_called"),
+    [
+        (SourceRequest(), True),
+        (SourceRequest(is_live=True), True),
+        (SourceRequest(replay=Path("day.parquet")), False),
+    ],
+)
+def test_nobody_is_called_for_a_day_that_is_over(source: SourceRequest, is_called: bool) -> None:
+    """Live and simulated sessions page alike; a recorded one pages nobody."""
+    page = AlertSettings(command=("page",), timeout_s=3.0)
+    settings = replace(shipped(), alerts=page)
+    request = SessionRequest(phase=Phase.SEMI_AUTO, source=source, speed=None, new_session=False)
+    assert alerts_for(request, settings) == (page if is_called else replace(page, command=()))

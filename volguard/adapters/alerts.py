@@ -33,24 +33,35 @@ class Pager:
     def page(self, text: str) -> str:
         """Ring, say, run the command; why the command failed, empty when it did not or there is none."""
         self._say(f"{BELL}ALERT: {text}")
-        failure = self._run(text) if self._settings.command else ""
+        failure = run_command(self._settings, text) if self._settings.command else ""
         if failure:
             self._say(f"the alert command failed: {failure}")
         return failure
 
-    def _run(self, text: str) -> str:
-        program = self._settings.command[0]
-        try:
-            done = subprocess.run(
-                self._settings.command,
-                input=f"{text}\n".encode(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=self._settings.timeout_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return f"{program} took longer than {self._settings.timeout_s:g} s"
-        except (OSError, ValueError) as error:
-            return f"{program} could not be run: {error}"
-        return f"{program} ended with {done.returncode}" if done.returncode else ""
+
+def run_command(
+    settings: AlertSettings, text: str, started: Callable[[subprocess.Popen[bytes]], None] | None = None
+) -> str:
+    """Run the command with the text on its stdin, apart from the terminal; why it failed, else empty.
+
+    `started` is given the process, for whoever may have to end it.
+    """
+    program = settings.command[0]
+    try:
+        with subprocess.Popen(
+            settings.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as child:
+            if started is not None:
+                started(child)
+            try:
+                child.communicate(f"{text}\n".encode(), timeout=settings.timeout_s)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                return f"{program} took longer than {settings.timeout_s:g} s"
+    except (OSError, ValueError) as error:
+        return f"{program} could not be run: {error}"
+    return f"{program} ended with {child.returncode}" if child.returncode else ""

@@ -20,6 +20,7 @@ from volguard.adapters.figure_text import ABSENT, amount_text, number_text, perc
 from volguard.measure.payoff import breakevens
 from volguard.model.decision import FigureValue
 from volguard.model.proposal import CardLeg, ProposalCard
+from volguard.model.signal import Signal
 from volguard.model.units import money_text
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ PROMPT_ROWS: Final = 2
 SKETCH_ROWS_MAX: Final = 9
 REASON_ROWS: Final = 2
 NOT_AVAILABLE: Final = "not available"
+NO_ADVISOR: Final = f"{NOT_AVAILABLE} (no advisor is configured)"
 GREEKS: Final = (
     ("delta 1 %", "delta_pnl_1pct_inr"),
     ("gamma 1 %", "gamma_pnl_1pct_inr"),
@@ -169,11 +171,10 @@ def _money(card: ProposalCard, width: int) -> Iterator[Line]:
         ("max loss", _inr(card.max_loss_inr)),
         ("costs", _inr(card.costs_inr)),
     )
-    broker = _number(figures, "margin_broker_inr")
     yield from _named(
         width,
         ("margin, our SPAN-style", _inr(card.margin_inr)),
-        ("broker's own", NOT_AVAILABLE if broker is None else number_text(broker)),
+        ("broker's own", _brokers_margin(card)),
         ("book", number_text(_number(figures, "margin_after_inr"), 0)),
     )
     yield from _named(
@@ -182,6 +183,12 @@ def _money(card: ProposalCard, width: int) -> Iterator[Line]:
         *((_ev_name(name), _ev(card, name)) for name in sorted(figures) if name.startswith(EV_AT)),
         ("P(profit)", percent_text(_number(figures, "probability_of_profit"))),
     )
+
+
+def _brokers_margin(card: ProposalCard) -> str:
+    if card.margin_broker_inr is not None:
+        return _inr(card.margin_broker_inr)
+    return card.margin_broker_missing or NOT_AVAILABLE
 
 
 def _risk(card: ProposalCard, width: int) -> Iterator[Line]:
@@ -218,7 +225,7 @@ def _why(card: ProposalCard, width: int) -> Iterator[Line]:
     for line in lines:
         yield ((line, ""),)
     advisor = figures.get("advisor")
-    yield from _named(width, ("advisor", NOT_AVAILABLE if advisor is None else str(advisor)))
+    yield from _named(width, ("advisor", NO_ADVISOR if advisor is None else str(advisor)))
 
 
 def _sketch(card: ProposalCard, room: Room) -> list[Line]:
@@ -255,6 +262,7 @@ def _detail_pages(card: ProposalCard, room: Room) -> list[list[Line]]:
         "approval is bound to": card.digest,
     }
     told = [*facts.items(), *(("why", reason) for reason in card.reasons)]
+    told += [_signal(signal) for signal in card.signals]
     told += [(name.replace("_", " "), _plain(card.figures[name])) for name in sorted(card.figures)]
     lines = [line for pair in told for line in _named(room.width, pair)]
     size = max(1, room.height - 1)
@@ -263,6 +271,11 @@ def _detail_pages(card: ProposalCard, room: Room) -> list[list[Line]]:
         [((f"detail, page {number} of {len(chunks)}   d: next   Esc: back", "dim"),), *chunk]
         for number, chunk in enumerate(chunks, start=1)
     ]
+
+
+def _signal(signal: Signal) -> tuple[str, str]:
+    name, _, said = signal.line.partition(": ")
+    return f"{name.replace('_', ' ')}:", said
 
 
 def _foot(prompt: PromptView | None, *, pending: int, alert: str, is_readable: bool) -> list[Line]:

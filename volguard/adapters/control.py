@@ -57,14 +57,16 @@ def listening(folder: Path) -> tuple[Path, ...]:
 class Words:
     """The operator's words on their way from the socket's thread to the loop, each taken once."""
 
-    def __init__(self, *, is_paper: bool) -> None:
-        self._is_paper = is_paper
+    def __init__(self, *, is_paper: bool, is_answered: bool = False) -> None:
+        self._is_paper, self._is_answered = is_paper, is_answered  # somebody answers its proposals
         self._heard: deque[tuple[OperatorCommand, str]] = deque()
 
     def take(self, command: OperatorCommand, text: str) -> str:
         """Note a word; the answer for who said it: `ok...` or `refused: ...`."""
         if command is OperatorCommand.ADOPT and self._is_paper:
             return f"{REFUSED}: this session fills on paper, there is nothing to adopt"
+        if command is OperatorCommand.TRADE and not self._is_answered:
+            return f"{REFUSED}: nobody answers a proposal in this session, only SEMI_AUTO in a terminal asks"
         self._heard.append((command, text))
         return f"ok: {command.value} is taken at the next event"
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
 
 from volguard.engine.state import State, Step
-from volguard.engine.status import alerts_in, decision_line, decisions_in, status_of
+from volguard.engine.status import alerts_in, decision_line, decisions_in, proposed_in, status_of
 from volguard.engine.step import Engine
 from volguard.model.status import StatusView
 from volguard.ports import Screen
@@ -20,7 +20,10 @@ STATUS_SCHEMA: Final = "volguard.status/1"
 
 
 class Frames:
-    """Called by the runner after each step; keeps the last lines said and never touches the state."""
+    """Called by the runner after each step; keeps the last lines said and never touches the state.
+
+    `notices`: what this process has to tell the operator besides, each once.
+    """
 
     def __init__(
         self,
@@ -28,11 +31,13 @@ class Frames:
         screen: Screen,
         publish: Callable[[bytes], None],
         monotonic_s: Callable[[], float],
+        notices: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self._engine = engine
         self._screen = screen
         self._publish = publish
         self._monotonic_s = monotonic_s
+        self._notices = notices
         self._next_frame_s = -math.inf
         self._unseen: tuple[State, Step] | None = None
         self._recent: tuple[str, ...] = ()
@@ -46,9 +51,9 @@ class Frames:
         older = tuple(line for line in self._recent if line[TIME_LENGTH:] not in said)
         self._recent = (*lines, *older)[:LINES_KEPT]
         alerts = tuple(f"{alert.ts:%H:%M:%S} {alert.text}" for alert in reversed(alerts_in(step)))
-        self._alerts = (*alerts, *self._alerts)[:LINES_KEPT]
+        self._alerts = (*self._told(state), *alerts, *self._alerts)[:LINES_KEPT]
         now_s = self._monotonic_s()
-        if now_s < self._next_frame_s:
+        if now_s < self._next_frame_s and not proposed_in(step):
             self._unseen = (state, step)
             return
         self._next_frame_s = now_s + self._screen.frame_interval_s
@@ -58,6 +63,10 @@ class Frames:
         """Show the newest step if it was skipped: the last frame is the one that stays."""
         if self._unseen is not None:
             self._draw(*self._unseen)
+
+    def _told(self, state: State) -> tuple[str, ...]:
+        at = "" if state.desk is None else f"{state.desk.now:%H:%M:%S} "
+        return tuple(f"{at}{notice}" for notice in self._notices())
 
     def _draw(self, state: State, step: Step) -> None:
         self._unseen = None

@@ -11,8 +11,9 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from volguard.adapters.participant_file import read_participants
 from volguard.model.errors import DataError
-from volguard.model.market import DailyBar
+from volguard.model.market import DailyBar, ParticipantDay
 
 COLUMNS: Final = ("date", "open", "high", "low", "close")
 SUFFIXES: Final = (".csv", ".csv.gz", ".parquet")
@@ -47,6 +48,10 @@ class FileHistory:
             path = self._file_of(name)
             self._known[name] = () if path is None else _bars(path)
         return tuple(bar for bar in self._known[name] if bar.day < before)
+
+    def participants(self, before: date) -> tuple[ParticipantDay, ...]:
+        """From participant_oi.csv(.gz) of the folder, ascending; () where there is none. Raises DataError."""
+        return tuple(one for one in read_participants(self._folder) if one.day < before)
 
     def _file_of(self, name: str) -> Path | None:
         stem = f"{name.lower()}_daily"

@@ -29,6 +29,7 @@ from volguard.model.event import (
     Place,
     StateChanged,
     TradeChanged,
+    TradeSplit,
 )
 
 ViewRow = dict[str, str | int | None]
@@ -70,6 +71,7 @@ def derive_views(rows: Iterable[Row]) -> Views:
         OrderChanged: _change_order,
         FillBooked: _add_fill,
         TradeChanged: _change_trade,
+        TradeSplit: _split_trade,
         Alert: _add_alert,
         StateChanged: _add_state,
     }
@@ -230,6 +232,24 @@ def _change_trade(views: Views, row: Row) -> None:
     change: TradeChanged = row.value
     trade = _trade(views, change.trade_id, row)
     trade["state"], trade["changed_at"], trade["reason"] = change.state, row.ts, change.reason
+
+
+def _split_trade(views: Views, row: Row) -> None:
+    # Fills go with their legs; those of earlier days are in no row of this journal.
+    split: TradeSplit = row.value
+    old, new = _trade(views, split.trade_id, row), _trade(views, split.rest.trade_id, row)
+    old["structure"], new["structure"] = str(split.structure), str(split.rest.structure)
+    new["bucket"] = old["bucket"]
+    moved = {fill.fill_id for fill in split.rest.fills}
+    for fill in views["fills"]:
+        if fill["fill_id"] not in moved:
+            continue
+        fill["trade_id"] = split.rest.trade_id
+        for column in ("cash_inr", "charges_inr"):
+            amount = Decimal(str(fill[column]))
+            old[column] = str(Decimal(str(old[column])) - amount)
+            new[column] = str(Decimal(str(new[column])) + amount)
+        old["fills"], new["fills"] = int(old["fills"] or 0) - 1, int(new["fills"] or 0) + 1
 
 
 def _add_alert(views: Views, row: Row) -> None:

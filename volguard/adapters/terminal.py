@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TextIO
 
 from volguard.adapters.approval_card import Room, card_screen, fits, notice_line, proposal_line
@@ -23,34 +24,40 @@ _BUCKET: Final = re.compile(r"\b(WEEKLY|MONTHLY|INTRADAY)\b")
 class LiveScreen:
     """The full screen, redrawn a few times a second from the newest status; gone again after `close`.
 
-    A proposal that waits stands on top, with the prompt's line of input where somebody is asked.
+    A proposal that waits stands on top, with the prompt's line of input where somebody is asked; `drawn`
+    hears of each frame that shows one.
     """
 
     frame_interval_s = 0.25
 
-    def __init__(self, console: Console | None = None, prompt: ApprovalPrompt | None = None) -> None:
+    def __init__(
+        self,
+        console: Console | None = None,
+        prompt: ApprovalPrompt | None = None,
+        drawn: Callable[[str], None] | None = None,
+    ) -> None:
         from rich.console import Console
-        from rich.live import Live
+
+        from volguard.adapters.noted_live import NotedLive
 
         self._console = console or Console()
         self._view: StatusView | None = None
         self._prompt = prompt
-        self._live = Live(
-            get_renderable=self._frame,
-            console=self._console,
-            screen=True,
-            refresh_per_second=REFRESHES_PER_SECOND,
+        self._drawn = drawn
+        self._shown: str | None = None  # the proposal in the newest frame
+        self._live = NotedLive(
+            self._frame, self._written, console=self._console, per_second=REFRESHES_PER_SECOND
         )
         self._live.start()
         if prompt is not None:
             prompt.on_change(self._live.refresh)
 
     def show(self, status: StatusView) -> None:
-        """Keep the newest status; all but the first are drawn at the screen's own pace and size."""
-        is_first, self._view = self._view is None, status
+        """Keep the newest status, drawn at the screen's own pace; a new proposal is drawn at once."""
+        before, self._view = self._view, status
         if self._prompt is not None:
             self._prompt.show(status)
-        if is_first:
+        if before is None or _first_proposal(status) not in (None, _first_proposal(before)):
             self._live.refresh()
 
     def close(self) -> None:
@@ -58,6 +65,10 @@ class LiveScreen:
         if self._prompt is not None:
             self._prompt.close()
         self._live.stop()
+
+    def _written(self) -> None:
+        if self._drawn is not None and self._shown is not None:
+            self._drawn(self._shown)
 
     def _frame(self) -> RenderableType:
         if self._view is None:
@@ -70,6 +81,7 @@ class LiveScreen:
         width, height = self._console.size
         room, card = Room(width=width, height=height), next(iter(status.proposals), None)
         below = frame(status, width=width)
+        self._shown = None if card is None else card.proposal_id
         if self._prompt is not None:
             self._prompt.drawn(card if card is not None and fits(card, room) else None)
         view = self._prompt.view if self._prompt is not None else None
@@ -195,6 +207,10 @@ class ProgressScreen:
     def close(self) -> None:
         """Leave the bar's last line standing and give the cursor back."""
         self._progress.stop()
+
+
+def _first_proposal(status: StatusView) -> str | None:
+    return next((card.proposal_id for card in status.proposals), None)
 
 
 def new_alerts(before: tuple[str, ...], now: tuple[str, ...]) -> tuple[str, ...]:

@@ -40,11 +40,11 @@ def read_published_volatility(path: Path) -> Mapping[str, PublishedVolatility]:
 def dated_figures(path: Path, columns: tuple[str, ...]) -> Mapping[str, Mapping[date, tuple[float, ...]]]:
     """Columns of figures above 0 by `symbol` and, ascending, `date`. Raises DataError naming the place."""
     rows: dict[str, dict[date, tuple[float, ...]]] = {}
-    for line, row in _rows(path, ("date", "symbol", *columns)):
-        day = _date(path, line, "date", row["date"])
+    for line, row in csv_rows(path, ("date", "symbol", *columns)):
+        day = date_cell(path, line, "date", row["date"])
         mine = rows.setdefault(row["symbol"], {})
         if day in mine:
-            raise _fault(path, line, "date", f"{day} is given twice for {row['symbol']}")
+            raise fault(path, line, "date", f"{day} is given twice for {row['symbol']}")
         mine[day] = tuple(_positive(path, line, name, row[name]) for name in columns)
     if not rows:
         raise DataError(f"{path}: holds no rows", hint="give the daily file of the exchange")
@@ -56,19 +56,19 @@ def read_legs(
 ) -> tuple[TradedLeg, ...]:
     """Each leg's entry, with India VIX (decimal) of its day, nan where unknown. Raises DataError."""
     legs = []
-    for line, row in _rows(path, LEG_COLUMNS):
+    for line, row in csv_rows(path, LEG_COLUMNS):
         if row["option_type"] not in RIGHTS:
-            raise _fault(path, line, "option_type", f"was {row['option_type']}, must be CE or PE")
+            raise fault(path, line, "option_type", f"was {row['option_type']}, must be CE or PE")
         legs.append(
             TradedLeg(
                 name=row["leg"],
                 ts=_moment(path, line, "entry_ts", row["entry_ts"]),
-                expiry_close=expiry_close(_date(path, line, "expiry", row["expiry"])),
+                expiry_close=expiry_close(date_cell(path, line, "expiry", row["expiry"])),
                 is_call=RIGHTS[row["option_type"]],
                 strike=_positive(path, line, "strike", row["strike"]),
                 price=_positive(path, line, "entry_price", row["entry_price"]),
                 spot=_positive(path, line, "entry_spot", row["entry_spot"]),
-                vix=vix.get(_date(path, line, "trade_date", row["trade_date"]), math.nan),
+                vix=vix.get(date_cell(path, line, "trade_date", row["trade_date"]), math.nan),
             )
         )
     if not legs:
@@ -81,19 +81,20 @@ def _published(rows: Mapping[date, tuple[float, ...]]) -> PublishedVolatility:
     return PublishedVolatility(days=list(rows), close=close, previous_close=previous, sigma=sigma)
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+def csv_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and cells of each row of a file that has these columns. Raises DataError."""
     try:
         with _text(path) as file:
             reader = csv.DictReader(file)
             header = reader.fieldnames or ()
             for column in columns:
                 if column not in header:
-                    raise _fault(
+                    raise fault(
                         path, 1, column, f"is missing; the file has {', '.join(header) or 'no header'}"
                     )
             for row in reader:
                 if any(row[column] is None for column in columns):
-                    raise _fault(path, reader.line_num, columns[-1], "the line has too few cells")
+                    raise fault(path, reader.line_num, columns[-1], "the line has too few cells")
                 yield reader.line_num, row
     except (EOFError, OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read: {error}", hint="check the path and the file") from error
@@ -105,20 +106,21 @@ def _text(path: Path) -> TextIO:
     return path.open(encoding="utf-8", newline="")
 
 
-def _date(path: Path, line: int, column: str, text: str) -> date:
+def date_cell(path: Path, line: int, column: str, text: str) -> date:
+    """The date in a cell. Raises DataError naming the place."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise _fault(path, line, column, f"was {text!r}, must be YYYY-MM-DD") from error
+        raise fault(path, line, column, f"was {text!r}, must be YYYY-MM-DD") from error
 
 
 def _moment(path: Path, line: int, column: str, text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise _fault(path, line, column, f"was {text!r}, must be a date and time") from error
+        raise fault(path, line, column, f"was {text!r}, must be a date and time") from error
     if moment.tzinfo is None:
-        raise _fault(path, line, column, f"was {text!r}, must carry its offset from UTC")
+        raise fault(path, line, column, f"was {text!r}, must carry its offset from UTC")
     return moment
 
 
@@ -128,9 +130,10 @@ def _positive(path: Path, line: int, column: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value > 0.0):
-        raise _fault(path, line, column, f"was {text!r}, must be a number above 0")
+        raise fault(path, line, column, f"was {text!r}, must be a number above 0")
     return value
 
 
-def _fault(path: Path, line: int, column: str, text: str) -> DataError:
+def fault(path: Path, line: int, column: str, text: str) -> DataError:
+    """What is wrong with one cell."""
     return DataError(f"{path}: line {line}, column {column}: {text}", hint="mend or fetch the file again")

@@ -25,6 +25,7 @@ from volguard.cli import (
     status,
     stress,
     token,
+    trade,
     validate,
     vol,
     why,
@@ -50,6 +51,7 @@ app.command("run")(run.run)
 app.command("shadow")(run.shadow)
 app.command("semi-auto")(run.semi_auto)
 app.command("proposals")(proposals.proposals)
+app.command("trade")(trade.trade)
 app.command("status")(status.status)
 app.command("flatten")(flatten.flatten)
 app.command("reconcile")(reconcile.reconcile)

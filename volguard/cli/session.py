@@ -9,7 +9,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from volguard.adapters.clock import SystemClock
 from volguard.adapters.interrupt import StopRequest
+from volguard.adapters.screen_delays import ScreenDelays
 from volguard.cli.options import print_json, print_table, root_of, say, settings_of
 from volguard.model.decision import Phase
 from volguard.model.errors import GateFailed, NotFlat, UsageError, VolguardError
@@ -75,15 +77,17 @@ def run_session(options: RunOptions) -> int:
         new_session=options.new_session,
     )
     prompt = _prompt(options, stop)
-    screen = _screen(options, prompt)
-    answers = prompt.drain if prompt is not None else tuple
-    around = Surroundings(screen=screen, stop=stop, note=say, answers=answers)
+    delays = ScreenDelays(SystemClock(stop.event).monotonic_s) if prompt is not None else None
+    screen = _screen(options, prompt, delays)
+    answers = prompt.drain if prompt is not None else None
+    around = Surroundings(screen=screen, stop=stop, note=say, answers=answers, delays=delays)
     with closing(screen):  # an error is told on the terminal of before
         session = open_session(request, loaded, root, around)
         try:
             outcome = session.run()
             session.screen.close()
-            body = _finish(session, outcome, options)
+            screen_ms = delays.delays_ms if delays is not None else None
+            body = _finish(session, outcome, options, screen_ms)
         finally:
             session.close()
     if options.as_json:
@@ -130,13 +134,15 @@ def _exit_code(outcome: Outcome) -> int:
     return INTERRUPTED if outcome.end_reason == "interrupted" else 0
 
 
-def _finish(session: Session, outcome: Outcome, options: RunOptions) -> dict[str, Any]:
+def _finish(
+    session: Session, outcome: Outcome, options: RunOptions, screen_ms: tuple[float, ...] | None
+) -> dict[str, Any]:
     rules = session.engine.rules
     if outcome.end_reason != "interrupted":
         from volguard.adapters.journal_views import build_views
 
         build_views(session.path)
-    inputs = gather_day(session.journal, outcome.state, rules, step_ms=outcome.step_ms)
+    inputs = gather_day(session.journal, outcome.state, rules, step_ms=outcome.step_ms, screen_ms=screen_ms)
     report = build_day(inputs)
     body = document(report)
     if options.report:
@@ -155,20 +161,19 @@ def _prompt(options: RunOptions, stop: StopRequest) -> ApprovalPrompt | None:
     if options.phase != Phase.SEMI_AUTO or options.unattended:
         return None
     from volguard.adapters.approval_prompt import ApprovalPrompt
-    from volguard.adapters.clock import SystemClock
 
     prompt = ApprovalPrompt(SystemClock(stop.event).monotonic_s)
     stop.before_ending(prompt.leave)
     return prompt
 
 
-def _screen(options: RunOptions, prompt: ApprovalPrompt | None) -> Screen:
+def _screen(options: RunOptions, prompt: ApprovalPrompt | None, delays: ScreenDelays | None) -> Screen:
     from volguard.adapters.terminal import LiveScreen, PlainLines, ProgressScreen
 
     if prompt is not None:
         from rich.console import Console
 
-        return LiveScreen(Console(stderr=True), prompt)
+        return LiveScreen(Console(stderr=True), prompt, delays.drawn if delays is not None else None)
     if options.as_json and not sys.stderr.isatty():
         return _NoScreen()
     if not sys.stderr.isatty():

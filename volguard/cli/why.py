@@ -21,7 +21,7 @@ def why(
     as_json: JsonOption = False,
     root: RootOption = None,
 ) -> None:
-    """Say why: the decision with every figure, its gates, orders, fills and costs, from the journal alone.
+    """Say why: the decision, every figure and signal, gates, orders, fills, costs, from the journal alone.
 
     Example: volguard why WEEKLY@11:30
     """

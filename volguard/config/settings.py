@@ -162,6 +162,7 @@ class Settings:
             quality=self.quality,
             student_t_dof=self.models.student_t_dof,
             iv_rv=self.iv_rv,
+            regimes=self.regimes,
             stress=self.stress,
             order_breaker=self.order_breaker,
             feed_breaker=self.feed_breaker,

@@ -7,9 +7,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 from volguard.engine.breakers import note_order_sent
+from volguard.engine.expiring import left_to_expire
 from volguard.engine.orders import put_order, put_trade
 from volguard.engine.reconciling import may_send
-from volguard.engine.reviewing import credit_at, review_orders, wing_width
+from volguard.engine.reviewing import credit_at, review_orders
 from volguard.engine.state import Turn
 from volguard.engine.supervisor import decide
 from volguard.execution.basket import (
@@ -31,7 +32,7 @@ from volguard.execution.basket import (
 from volguard.execution.ladder import ladder_price, rungs
 from volguard.measure.payoff import max_loss_points
 from volguard.measure.touch import quote_of
-from volguard.model.book import Trade, TradeState, positions_of
+from volguard.model.book import ZERO, Position, Trade, TradeState, positions_of
 from volguard.model.decision import Action, Approved, Breach, Decision, Refused
 from volguard.model.errors import InvariantBroken
 from volguard.model.event import Alert, Cancel, Modify, Place, Severity, TradeChanged
@@ -39,6 +40,7 @@ from volguard.model.instrument import OptionType, Side
 from volguard.model.order import Order, OrderRequest, OrderState, Purpose, Urgency
 from volguard.model.units import figure, rupees
 from volguard.risk.breaker import Circuit
+from volguard.strategy.structure import wing_width
 
 
 def drive(turn: Turn, *, is_fresh: bool) -> None:
@@ -170,6 +172,8 @@ def _serve(turn: Turn, basket: Basket, want: Want) -> bool:
         case WantCancel(order=order, reason=reason):
             put_order(turn, replace(order, cancel_requested_at=turn.now), reason=reason)
             turn.effects.append(Cancel(tag=order.request.tag, ts=turn.now, reason=reason))
+        case NextWave() if _leaves_hedges(turn, basket):
+            _complete(turn, basket)
         case NextWave():
             put_basket(turn, replace(basket, wave=basket.wave + 1, wave_started_at=None))
             return True
@@ -341,6 +345,15 @@ def _refused(turn: Turn, trade: Trade, verdict: Refused) -> None:
     )
 
 
+def _leaves_hedges(turn: Turn, basket: Basket) -> bool:
+    # The shorts of an exit are out: hedges that nobody pays for may stay until they expire.
+    if basket.purpose is Purpose.OPEN or turn.desk.book.trade(basket.trade_id).opened_at is None:
+        return False
+    rest = [line for wave in basket.waves[basket.wave + 1 :] for line in wave]
+    held = [Position(contract=line.contract, quantity=-line.side.sign * line.quantity) for line in rest]
+    return left_to_expire(turn, held)
+
+
 def _complete(turn: Turn, basket: Basket) -> None:
     put_basket(turn, replace(basket, state=BasketState.DONE))
     trade = turn.desk.book.trade(basket.trade_id)
@@ -372,6 +385,11 @@ def _settle(turn: Turn, trade: Trade, reason: str) -> None:
     # Once nothing works for this trade any more: it is flat, never was, or still holds something to close.
     others = [basket for basket in turn.desk.baskets if basket.trade_id == trade.trade_id]
     if any(basket.purpose is Purpose.OPEN for basket in others):
+        return
+    if trade.opened_at is not None and left_to_expire(turn, positions_of(trade.fills)):
+        if not others:
+            put_trade(turn, replace(trade, reserved_inr=ZERO, margin_inr=ZERO))  # nothing more to lose
+            _move_trade(turn, turn.desk.book.trade(trade.trade_id), TradeState.OPEN, "left_to_expire")
         return
     if positions_of(trade.fills):
         _move_trade(turn, trade, TradeState.CLOSING, reason)
@@ -411,7 +429,7 @@ def start_exit(
     }
     for part, kind in (("C", OptionType.CALL), ("P", OptionType.PUT)):
         mine = [p for p in positions if p.contract.option_type is kind and kind not in busy]
-        if mine:
+        if mine and not (trade.opened_at is not None and left_to_expire(turn, mine)):
             basket = exit_basket(
                 trade_id,
                 mine,

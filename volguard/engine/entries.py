@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from volguard.engine.baskets import put_basket, slice_units
 from volguard.engine.observe import Scene
 from volguard.engine.orders import put_trade
 from volguard.engine.proposals import answered, approved, offer
 from volguard.engine.reviewing import Screened, bucket_budget, screen_proposal
+from volguard.engine.signals import note_changes
 from volguard.engine.state import Turn
 from volguard.engine.supervisor import decide
 from volguard.execution.basket import entry_basket
+from volguard.measure.market_view import MarketView
 from volguard.model.book import Bucket, Trade, TradeState
 from volguard.model.decision import Action, Decision, Phase, TradingState
 from volguard.model.event import ProposalAnswered, TradeChanged
@@ -26,52 +28,72 @@ def seek_entries(turn: Turn, scene: Scene) -> None:
     for bucket in scene.expiries:
         if turn.desk.trading_state is not TradingState.ACTIVE:
             _wait_for_state(turn, bucket)
-        elif any(_is_opening(trade, bucket) for trade in turn.desk.book.live_trades):
-            _wait(turn, bucket, Wait(reason="entry_working", text="an entry is being filled", figures={}))
-        elif (asked := _asked(turn, bucket)) is not None:
-            text = f"{asked} waits for the operator's answer"
-            _wait(turn, bucket, Wait(reason="proposal_waits", text=text, figures={}))
-        else:
+        elif (busy := busy_with(turn, bucket)) is not None:
+            wait(turn, bucket, busy)
+        elif not any(roll.bucket is bucket for roll in turn.desk.rolls):  # one that rolls has been decided
             _seek(turn, scene, bucket)
+    note_changes(turn)
 
 
 def _seek(turn: Turn, scene: Scene, bucket: Bucket) -> None:
     if turn.market is None:
         return
-    settings = turn.settings
-    answer = propose(
-        ProposalInputs(
-            now=turn.now,
-            bucket=bucket,
-            expiry=scene.expiries[bucket],
-            last_entry_at=_last_tried_at(turn, bucket),
-            failed_entries=_failed_entries(turn, bucket),
-            view=turn.market,
-            capabilities=turn.desk.source.capabilities,
-            month_iv=scene.vix,
-            month_iv_origin=scene.vix_origin,
-            outlook=turn.outlook,
-            budget=bucket_budget(turn, bucket),
-            policy=settings.policy,
-            bucket_policy=settings.buckets[bucket],
-            student_t_dof=settings.student_t_dof,
-            iv_rv_settings=settings.iv_rv,
-            quality_settings=settings.quality,
-            events=settings.events,
-            stress_settings=settings.stress,
-            rules=turn.rules,
-        )
-    )
+    answer = propose(inputs_of(turn, turn.market, scene, bucket, scene.expiries[bucket]))
     if isinstance(answer, Wait):
-        _wait(turn, bucket, answer)
-        return
-    screened = screen_proposal(turn, answer)
-    if screened.breaches:
-        _refuse(turn, answer, screened)
-    elif turn.desk.phase is Phase.SEMI_AUTO:
-        offer(turn, answer, screened)
+        wait(turn, bucket, answer)
     else:
-        _enter(turn, answer, screened)
+        put_forward(turn, answer)
+
+
+def put_forward(turn: Turn, proposal: Proposal) -> bool:
+    """Enter a proposal, or ask the operator; False where the review refuses it."""
+    screened = screen_proposal(turn, proposal)
+    if screened.breaches:
+        refuse(turn, proposal, screened)
+        return False
+    if turn.desk.phase is Phase.SEMI_AUTO:
+        offer(turn, proposal, screened)
+    else:
+        _enter(turn, proposal, screened)
+    return True
+
+
+def busy_with(turn: Turn, bucket: Bucket) -> Wait | None:
+    """What a bucket waits for before it decides anything new; None: nothing."""
+    if any(_is_opening(trade, bucket) for trade in turn.desk.book.live_trades):
+        return Wait(reason="entry_working", text="an entry is being filled", figures={})
+    asked = asked_of(turn, bucket)
+    if asked is None:
+        return None
+    return Wait(reason="proposal_waits", text=f"{asked} waits for the operator's answer", figures={})
+
+
+def inputs_of(
+    turn: Turn, view: MarketView, scene: Scene, bucket: Bucket, expiry: date | None
+) -> ProposalInputs:
+    """All that a bucket's decision on an expiry depends on."""
+    settings = turn.settings
+    return ProposalInputs(
+        now=turn.now,
+        bucket=bucket,
+        expiry=expiry,
+        last_entry_at=_last_tried_at(turn, bucket),
+        failed_entries=_failed_entries(turn, bucket),
+        view=view,
+        capabilities=turn.desk.source.capabilities,
+        month_iv=scene.vix,
+        month_iv_origin=scene.vix_origin,
+        outlook=turn.outlook,
+        budget=bucket_budget(turn, bucket),
+        policy=settings.policy,
+        bucket_policy=settings.buckets[bucket],
+        student_t_dof=settings.student_t_dof,
+        iv_rv_settings=settings.iv_rv,
+        quality_settings=settings.quality,
+        events=settings.events,
+        stress_settings=settings.stress,
+        rules=turn.rules,
+    )
 
 
 def on_answer(turn: Turn, event: ProposalAnswered) -> None:
@@ -84,7 +106,8 @@ def on_answer(turn: Turn, event: ProposalAnswered) -> None:
     approved(turn, pending, proposal.lots, screened.trade.trade_id)
 
 
-def _asked(turn: Turn, bucket: Bucket) -> str | None:
+def asked_of(turn: Turn, bucket: Bucket) -> str | None:
+    """The proposal of a bucket that waits for its answer; None: none does."""
     return next((p.card.proposal_id for p in turn.desk.pending if p.card.bucket is bucket), None)
 
 
@@ -128,7 +151,8 @@ def _enter(turn: Turn, proposal: Proposal, screened: Screened) -> None:
     put_basket(turn, basket)
 
 
-def _refuse(turn: Turn, proposal: Proposal, screened: Screened) -> None:
+def refuse(turn: Turn, proposal: Proposal, screened: Screened) -> None:
+    """Note what the review has against a proposal."""
     breaches = screened.breaches
     decide(
         turn,
@@ -146,17 +170,18 @@ def _refuse(turn: Turn, proposal: Proposal, screened: Screened) -> None:
     )
 
 
-def _wait(turn: Turn, bucket: Bucket, wait: Wait) -> None:
+def wait(turn: Turn, bucket: Bucket, why: Wait) -> None:
+    """Note that a bucket trades nothing now."""
     decide(
         turn,
         Decision(
             ts=turn.now,
             action=Action.WAIT,
-            reason=wait.reason,
-            text=wait.text,
+            reason=why.reason,
+            text=why.text,
             bucket=bucket,
-            figures=wait.figures,
-            candidates=wait.candidates,
+            figures=why.figures,
+            candidates=why.candidates,
         ),
     )
 
@@ -166,7 +191,7 @@ def _wait_for_state(turn: Turn, bucket: Bucket) -> None:
     causes = desk.flatten_reason or ", ".join(desk.degraded_by) or "healing"
     reason = f"trading_{desk.trading_state.value.lower()}"
     text = f"trading state is {desk.trading_state.value} ({causes})"
-    _wait(turn, bucket, Wait(reason=reason, text=text, figures={"quality": desk.quality}))
+    wait(turn, bucket, Wait(reason=reason, text=text, figures={"quality": desk.quality}))
 
 
 def _is_opening(trade: Trade, bucket: Bucket) -> bool:

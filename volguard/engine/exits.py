@@ -7,7 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from volguard.engine.adjusting import ROLLED_BY, plan_roll, split
 from volguard.engine.baskets import close_trade
+from volguard.engine.expiring import left_to_expire
+from volguard.engine.held_risk import flat_cost_of
 from volguard.engine.observe import Scene
 from volguard.engine.reconciling import may_send
 from volguard.engine.state import Confirmation, Turn
@@ -15,9 +18,10 @@ from volguard.engine.supervisor import decide
 from volguard.measure.chain_term import chain_term, is_backwardation
 from volguard.measure.touch import closing_price
 from volguard.model.book import Trade, TradeState, positions_of
-from volguard.model.decision import Action, Decision
+from volguard.model.decision import Action, Decision, FigureValue
 from volguard.model.order import Urgency
 from volguard.strategy.manage import ExitInputs, ExitSignal, exit_signals
+from volguard.strategy.roll import NextExpiryInputs, next_expiry_figures
 
 MARKET: Final = "market"  # what is seen of the market stands beside what is seen of each trade
 
@@ -33,7 +37,9 @@ def seek_exits(turn: Turn, scene: Scene) -> None:
     stress_for_s = _stress_for_s(turn, scene)
     for trade in turn.desk.book.live_trades:
         # A trade on its way out is still watched: a patient exit becomes urgent when a stop is hit.
-        if trade.state in (TradeState.OPEN, TradeState.CLOSING) and not _is_urgent(turn, trade):
+        if trade.state not in (TradeState.OPEN, TradeState.CLOSING) or _is_urgent(turn, trade):
+            continue
+        if not left_to_expire(turn, positions_of(trade.fills)):
             _seek_exit(turn, scene, trade, stress_for_s)
 
 
@@ -75,20 +81,43 @@ def _seek_exit(turn: Turn, scene: Scene, trade: Trade, stress_for_s: float | Non
     signal = next((s for s in signals if is_confirmed or not s.needs_confirmation), None)
     if signal is None:
         return
+    plan = plan_roll(turn, scene, trade, signals) if signal.rule == ROLLED_BY else None
+    figures = {**signal.figures, **({} if plan is None else plan.figures)}
+    if signal.rule == "time":
+        figures |= _next_expiry(turn, scene, trade)
     decide(
         turn,
         Decision(
             ts=turn.now,
             action=Action.EXIT,
             reason=f"exit_{signal.rule}",
-            text=signal.text,
+            text=signal.text if plan is None else f"{signal.text}; {plan.text}",
             bucket=trade.bucket,
             trade_id=trade.trade_id,
             structure=trade.structure,
-            figures=signal.figures,
+            figures=figures,
         ),
     )
-    close_trade(turn, trade, urgency=signal.urgency, reason=signal.rule)
+    tested = split(turn, plan) if plan is not None else None
+    close_trade(turn, tested or trade, urgency=signal.urgency, reason=signal.rule)
+
+
+def _next_expiry(turn: Turn, scene: Scene, trade: Trade) -> dict[str, FigureValue]:
+    view, settings = turn.market, turn.settings
+    if view is None:
+        return {}
+    held = positions_of(trade.fills)
+    return next_expiry_figures(
+        NextExpiryInputs(
+            view=view,
+            trade=trade,
+            flat=flat_cost_of(view, held, turn.desk, settings=settings, rules=turn.rules),
+            expiry=scene.expiries.get(trade.bucket),
+            policy=settings.policy,
+            bucket=settings.buckets[trade.bucket],
+            rules=turn.rules,
+        )
+    )
 
 
 def _signals(turn: Turn, scene: Scene, trade: Trade, stress_for_s: float | None) -> tuple[ExitSignal, ...]:

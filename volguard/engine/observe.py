@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+from volguard.engine.bucket_expiries import bucket_expiries
 from volguard.engine.held_risk import flat_cost_of
 from volguard.engine.reconciling import causes_of_doubt
 from volguard.engine.state import Desk, Turn
@@ -31,7 +32,6 @@ from volguard.model.market import ChainSnapshot
 from volguard.model.units import figure
 from volguard.risk.breaker import Circuit
 from volguard.risk.vix_spike import note_vix
-from volguard.strategy.select import choose_expiry
 from volguard.volatility.forecast import MONTH_SESSIONS
 
 
@@ -81,6 +81,7 @@ def observe(turn: Turn, snapshot: ChainSnapshot) -> Scene:
     )
     is_frozen = quality.rows > 0 and quality.freshness == 0.0 and not view.after_gap
     vix, vix_origin = month_volatility(view, turn.desk.source.capabilities, turn.rules.contracts)
+    turn.month_iv = (vix, vix_origin)
     spike = note_vix(turn.desk.vix_spike, vix, turn.now, turn.settings.vix_spike)
     turn.desk = replace(turn.desk, vix_spike=spike)
     turn.flat = flat_now(turn)
@@ -110,34 +111,6 @@ def unchanged_s(desk: Desk, snapshot: ChainSnapshot) -> float:
     """Seconds since any quote of the chain last changed."""
     changed = desk.chain_changed_at
     return (snapshot.ts - changed).total_seconds() if changed is not None else 0.0
-
-
-def bucket_expiries(turn: Turn) -> dict[Bucket, date | None]:
-    """Expiry of each enabled bucket; the weekly bucket skips what the monthly one would hold."""
-    view = turn.market
-    if view is None:
-        return {}
-    contracts, underlying = turn.rules.contracts, view.listing.underlying
-    listed = tuple((day, contracts.is_monthly(underlying, day)) for day in view.listing.expiries[:8])
-    chosen: dict[Bucket, date | None] = {}
-    taken: frozenset[date] = frozenset()
-    # Monthly first, so that in a month-end week both do not sell the same expiry.
-    for bucket in (Bucket.MONTHLY, Bucket.WEEKLY, Bucket.INTRADAY):
-        policy = turn.settings.buckets.get(bucket)
-        if policy is None or not policy.is_enabled:
-            continue
-        expiry = choose_expiry(listed, turn.desk.trading_date, policy, taken)
-        chosen[bucket] = expiry
-        if bucket is Bucket.MONTHLY:
-            held = _held_expiries(turn, bucket)
-            taken = held | ({expiry} if expiry is not None else frozenset())
-    return {bucket: chosen[bucket] for bucket in Bucket if bucket in chosen}
-
-
-def _held_expiries(turn: Turn, bucket: Bucket) -> frozenset[date]:
-    return frozenset(
-        trade.legs[0].contract.expiry for trade in turn.desk.book.live_trades if trade.bucket is bucket
-    )
 
 
 def _mark(turn: Turn, trade: Trade) -> ClosingMark | None:

@@ -6,13 +6,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
 
 from volguard.engine.book_after import leg_positions
 from volguard.engine.held_risk import flat_cost_of
+from volguard.engine.reconciling import has_broker
 from volguard.engine.reviewing import Screened, screen_proposal
+from volguard.engine.signals import note_signals
 from volguard.engine.state import Turn
 from volguard.engine.supervisor import decide
 from volguard.measure.market_view import at_the_money
@@ -21,9 +24,12 @@ from volguard.measure.touch import leg_quotes
 from volguard.model.decision import Action, Decision, TradingState
 from volguard.model.event import (
     Alert,
+    AskMargin,
+    MarginAnswered,
     ProposalAnswered,
     ProposalClosed,
     ProposalMade,
+    ProposalRevised,
     Severity,
 )
 from volguard.model.proposal import (
@@ -34,15 +40,17 @@ from volguard.model.proposal import (
     ProposalOutcome,
     Verdict,
 )
-from volguard.model.units import figure, rupees
+from volguard.model.units import figure, money, rupees
 from volguard.strategy.approval import MarketOfNow, moved_away
 
+PROPOSAL_ALERT: Final = "proposal"  # the code of the alert that somebody is waited for
 SKETCH_POINTS: Final = 41
 SKETCH_WIDTHS: Final = 1.0  # of the span of the strikes, beyond its ends
 
 
 def offer(turn: Turn, proposal: Proposal, screened: Screened) -> None:
     """Put a screened proposal before the operator."""
+    note_signals(turn)  # what it was made on, shown with it
     card = _card(turn, proposal, screened)
     pending = PendingProposal(card=card, proposal=proposal)
     turn.desk = replace(turn.desk, pending=(*turn.desk.pending, pending), proposals=turn.desk.proposals + 1)
@@ -60,10 +68,31 @@ def offer(turn: Turn, proposal: Proposal, screened: Screened) -> None:
             candidates=proposal.candidates,
         ),
     )
+    if turn.desk.asks_margin and has_broker(turn.desk):
+        positions = leg_positions(proposal.legs, proposal.lots * proposal.lot_size)
+        asked = AskMargin(ts=turn.now, proposal_id=card.proposal_id, positions=tuple(positions))
+        turn.effects.append(asked)
     text = (
         f"{card.proposal_id} {proposal.bucket.value} {proposal.structure.value}: approve, fewer lots, reject?"
     )
-    turn.effects.append(Alert(ts=turn.now, severity=Severity.WARNING, code="proposal", text=text))
+    turn.effects.append(Alert(ts=turn.now, severity=Severity.WARNING, code=PROPOSAL_ALERT, text=text))
+
+
+def on_margin(turn: Turn, event: MarginAnswered) -> None:
+    """Show what the broker says beside our own margin: from now on an answer is to that card."""
+    for pending in turn.desk.pending:
+        if pending.card.proposal_id == event.proposal_id:
+            missing = "" if event.margin_inr is not None else f"not available ({event.missing})"
+            card = replace(
+                pending.card,
+                digest="",
+                margin_broker_inr=event.margin_inr,
+                margin_broker_missing=missing,
+            )
+            card = replace(card, digest=_digest(card))
+            revised = tuple(replace(one, card=card) if one is pending else one for one in turn.desk.pending)
+            turn.desk = replace(turn.desk, pending=revised)
+            turn.records.append(ProposalRevised(ts=turn.now, card=card))
 
 
 def watch_proposals(turn: Turn) -> None:
@@ -105,7 +134,7 @@ def answered(turn: Turn, event: ProposalAnswered) -> tuple[PendingProposal, Prop
     if fresh is None:
         _close(turn, pending, ProposalOutcome.INVALIDATED, "a leg is not quoted")
         return None
-    screened = screen_proposal(turn, fresh)
+    screened = screen_proposal(turn, fresh, _broker_margin_inr(pending.card, lots))
     if screened.breaches:
         text = "; ".join(breach.text for breach in screened.breaches)
         _close(turn, pending, ProposalOutcome.REFUSED, text)
@@ -116,6 +145,11 @@ def answered(turn: Turn, event: ProposalAnswered) -> tuple[PendingProposal, Prop
 def approved(turn: Turn, pending: PendingProposal, lots: int, trade_id: str) -> None:
     """Note that a proposal became a trade."""
     _close(turn, pending, ProposalOutcome.APPROVED, f"{lots} lots", lots=lots, trade_id=trade_id)
+
+
+def _broker_margin_inr(card: ProposalCard, lots: int) -> Decimal | None:
+    # Of fewer lots in proportion: what was asked about was all of them.
+    return None if card.margin_broker_inr is None else money(card.margin_broker_inr * lots / card.lots)
 
 
 def _close(
@@ -203,8 +237,16 @@ def _card(turn: Turn, proposal: Proposal, screened: Screened) -> ProposalCard:
         figures={**proposal.figures, **screened.figures, "flat_now": _flat_now(turn, proposal, units)},
         reasons=_reasons(proposal),
         payoff=_payoff(proposal, units),
+        signals=turn.signals,
+        margin_broker_missing=_margin_asked(turn),
     )
     return replace(card, digest=_digest(card))
+
+
+def _margin_asked(turn: Turn) -> str:
+    if not turn.desk.asks_margin:
+        return ""
+    return "asked, no answer yet" if has_broker(turn.desk) else "not asked (paper)"
 
 
 def _legs(turn: Turn, proposal: Proposal) -> tuple[CardLeg, ...]:
@@ -249,6 +291,8 @@ def _reasons(proposal: Proposal) -> tuple[str, ...]:
     figures = proposal.figures
     implied, forecast = figures.get("implied_vol"), figures.get("forecast_vol")
     told = []
+    if "asked_by" in figures:
+        told += [f"asked for by the {figures['asked_by']}", f"strategy: {figures.get('strategy_says')}"]
     if isinstance(implied, float) and isinstance(forecast, float):
         told.append(f"implied {implied:.1%} against forecast {forecast:.1%}")
     percentile = figures.get("iv_percentile")
@@ -262,8 +306,15 @@ def _reasons(proposal: Proposal) -> tuple[str, ...]:
 
 
 def _digest(card: ProposalCard) -> str:
-    # Of the figures as the journal keeps them: a replay comes to the same.
-    return hashlib.blake2b(repr(_kept(replace(card, digest=""))).encode(), digest_size=8).hexdigest()
+    # Of the figures as the journal keeps them; what a card of before did not show is left out, or a replay
+    # of its session would not come to the same.
+    blank = replace(card, digest="")
+    shown = [
+        (field.name, _kept(value))
+        for field in fields(blank)
+        if (value := getattr(blank, field.name)) != field.default
+    ]
+    return hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest()
 
 
 def _kept(value: Any) -> Any:

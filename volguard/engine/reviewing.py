@@ -26,9 +26,9 @@ from volguard.measure.margin import Margin
 from volguard.measure.payoff import max_loss_points
 from volguard.measure.since_entry import entry_market
 from volguard.measure.stress import StressResult, portfolio_stress
-from volguard.model.book import ZERO, Bucket, Leg, Position, Trade, TradeState, positions_of
+from volguard.model.book import ZERO, Bucket, Position, Trade, TradeState, positions_of
 from volguard.model.decision import Approved, Breach, FigureValue, Refused
-from volguard.model.instrument import OptionType, Side
+from volguard.model.instrument import Side
 from volguard.model.order import OrderRequest, OrderState, Purpose
 from volguard.model.proposal import Budget, Proposal
 from volguard.model.units import figure, rupees
@@ -67,12 +67,19 @@ def review_orders(
     return review(inputs, turn.settings.limits)
 
 
-def screen_proposal(turn: Turn, proposal: Proposal) -> Screened:
-    """Every reason to refuse a proposal before any order is made of it, and what the book would risk."""
+def screen_proposal(turn: Turn, proposal: Proposal, broker_margin_inr: Decimal | None = None) -> Screened:
+    """Every reason to refuse a proposal before any order is made of it, and what the book would risk.
+
+    `broker_margin_inr`: what the broker wants for it, None where he did not say; the larger margin counts.
+    """
     positions = leg_positions(proposal.legs, proposal.lots * proposal.lot_size)
     after = net_positions((*committed(turn), *positions))
     risk_after = risk_of(turn, after)
-    facts = _proposed(turn, proposal, _own_margin_inr(turn, positions, after, risk_after))
+    margin = _own_margin_inr(turn, positions, after, risk_after)
+    if margin is not None and broker_margin_inr is not None and broker_margin_inr > margin:
+        risk_after = _with_more_margin(risk_after, float(broker_margin_inr - margin))
+        margin = broker_margin_inr
+    facts = _proposed(turn, proposal, margin)
     live = turn.desk.book.live_trades
     used = max(proposal.risk_inr, facts.margin_inr or ZERO)
     trade = trade_of(turn, proposal, margin_inr=facts.margin_inr or ZERO)
@@ -234,6 +241,16 @@ def _own_margin_inr(
     return rupees(margin.total_inr) if isinstance(margin, Margin) else None
 
 
+def _with_more_margin(risk: BookRisk | None, more_inr: float) -> BookRisk | None:
+    if risk is None:
+        return None
+    now, moved = (
+        replace(margin, broker_more_inr=more_inr) if isinstance(margin, Margin) else margin
+        for margin in (risk.margin, risk.margin_moved)
+    )
+    return replace(risk, margin=now, margin_moved=moved)
+
+
 def _exposure_figures(turn: Turn, proposal: Proposal, trade: Trade) -> dict[str, FigureValue]:
     """Greeks in rupees: of the portfolio without the trade, of portfolio, bucket and expiry with it."""
     if turn.market is None:
@@ -345,14 +362,6 @@ def credit_at(turn: Turn, trade: Trade, requests: Sequence[OrderRequest]) -> flo
     if any(leg.contract not in known for leg in trade.legs):
         return None
     return cash / trade.units
-
-
-def wing_width(legs: Sequence[Leg]) -> int:
-    """Points between short and long of the wider wing."""
-    by_type: dict[OptionType, list[int]] = {}
-    for leg in legs:
-        by_type.setdefault(leg.contract.option_type, []).append(leg.contract.strike)
-    return max(max(strikes) - min(strikes) for strikes in by_type.values())
 
 
 def _risk_at(turn: Turn, trade: Trade, requests: Sequence[OrderRequest]) -> Decimal:

@@ -13,12 +13,14 @@ from volguard.measure.flat_cost import FlatCost, FlatCostSettings
 from volguard.measure.market_view import MarketView
 from volguard.measure.quality import QualitySettings
 from volguard.measure.stress_settings import StressSettings
-from volguard.model.book import Book, Bucket
+from volguard.model.book import Book, Bucket, StructureKind
 from volguard.model.broker import BrokerPosition
 from volguard.model.decision import Phase, SafetyLevel, TradingState
-from volguard.model.event import PAPER, Effect, Link, OutsideFill, Record
+from volguard.model.event import PAPER, Effect, Link, OperatorSpoke, OutsideFill, Record
+from volguard.model.instrument import OptionType
 from volguard.model.market import SourceInfo
 from volguard.model.proposal import PendingProposal
+from volguard.model.signal import Signal
 from volguard.nse.rules import Rules
 from volguard.pricing.quote_flags import FlagSettings
 from volguard.risk.breaker import BreakerSettings, BreakerState
@@ -27,9 +29,11 @@ from volguard.risk.stops import StopState
 from volguard.risk.vix_spike import VixSpikeSettings, VixSpikeState
 from volguard.strategy.approval import ApprovalSettings
 from volguard.strategy.policy import BucketPolicy, Policy
+from volguard.strategy.signals import SignalMemory
 from volguard.volatility.event_calendar import EventTables
 from volguard.volatility.iv_rv import IvRvSettings
 from volguard.volatility.outlook import NO_OUTLOOK, Outlook
+from volguard.volatility.regimes import RegimeSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,7 @@ class EngineSettings:
     quality: QualitySettings
     student_t_dof: float
     iv_rv: IvRvSettings
+    regimes: RegimeSettings
     stress: StressSettings
     order_breaker: BreakerSettings
     feed_breaker: BreakerSettings
@@ -63,6 +68,22 @@ class Confirmation:
     rule: str
     first_at: datetime
     count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roll:
+    """A tested side that leaves (`trade_id`), and what is to be proposed in its place once it is out."""
+
+    trade_id: str
+    rest_id: str  # the side that goes on
+    bucket: Bucket
+    kind: StructureKind
+    side: OptionType
+    expiry: date
+    short_strike: int  # of what leaves: the new short stands further out
+    lots_max: int
+    stressed_inr: float  # loss of the trade as it stood
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,15 +160,20 @@ class Desk:
     book: Book = field(default_factory=Book)
     baskets: tuple[Basket, ...] = ()
     confirmations: tuple[Confirmation, ...] = ()
+    rolls: tuple[Roll, ...] = ()
     last_entry_at: Mapping[Bucket, datetime] = field(default_factory=dict)
     pending: tuple[PendingProposal, ...] = ()  # SEMI_AUTO: shown, not answered
     proposals: int = 0  # made in this session
     last_proposal_at: Mapping[Bucket, datetime] = field(default_factory=dict)  # when the last one ended
+    wishes: tuple[OperatorSpoke, ...] = ()  # trades asked for by hand, to be proposed at the next look
     last_snapshot_at: datetime | None = None
     chain_changed_at: datetime | None = None
     last_gross_inr: Mapping[str, Decimal] = field(
         default_factory=dict
     )  # per live trade, at its last sound mark
+    notes_signals: bool = False
+    asks_margin: bool = False
+    signals: SignalMemory = field(default_factory=SignalMemory)
     quality: float | None = None
     pnl_net_inr: Decimal | None = None
     snapshots: int = 0
@@ -183,6 +209,8 @@ class Turn:
     outlook: Outlook
     settings: EngineSettings
     rules: Rules
+    month_iv: tuple[float | None, str] | None = None  # 30-day volatility and its origin; None: not looked
+    signals: tuple[Signal, ...] = ()  # of this step, once they were noted
     flat: FlatCost | None = None  # being flat on this snapshot; None: nothing is held, or nobody looked
     records: list[Record] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)

@@ -17,7 +17,7 @@ from volguard.measure.stress import StressResult
 from volguard.measure.touch import closing_price
 from volguard.model.book import ZERO, Position, Trade, positions_of, realised_pnl_inr
 from volguard.model.decision import Decision, FigureValue
-from volguard.model.event import Alert, DecisionMade
+from volguard.model.event import Alert, DecisionMade, ProposalMade
 from volguard.model.status import LimitBar, PositionLine, StatusView
 from volguard.model.units import money_text
 from volguard.nse.rules import Rules
@@ -88,6 +88,11 @@ def decisions_in(step: Step) -> tuple[Decision, ...]:
 def alerts_in(step: Step) -> tuple[Alert, ...]:
     """Alerts that a step raised."""
     return tuple(effect for effect in step.effects if isinstance(effect, Alert))
+
+
+def proposed_in(step: Step) -> tuple[str, ...]:
+    """Names of the proposals that a step put before the operator."""
+    return tuple(record.card.proposal_id for record in step.records if isinstance(record, ProposalMade))
 
 
 def decision_line(decision: Decision) -> str:

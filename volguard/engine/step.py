@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime
 
+from volguard.engine.adjusting import seek_rolls
 from volguard.engine.adopt import adopt
 from volguard.engine.baskets import close_late_fills, drive, unwind_entries
 from volguard.engine.breakers import note_feed, note_order_word, rest_breakers
@@ -16,7 +17,7 @@ from volguard.engine.exits import seek_exits
 from volguard.engine.naked import watch_flatten, watch_naked
 from volguard.engine.observe import observe
 from volguard.engine.orders import on_fill, on_update, put_order
-from volguard.engine.proposals import watch_proposals
+from volguard.engine.proposals import on_margin, watch_proposals
 from volguard.engine.reconciling import has_broker, may_send, on_book, seek_book
 from volguard.engine.stale_exits import drop_stale_exits
 from volguard.engine.state import Desk, EngineSettings, State, Step, Turn
@@ -33,6 +34,7 @@ from volguard.engine.supervisor import (
 )
 from volguard.engine.taken_over import book_outside, take_over
 from volguard.engine.unknown_orders import ask_off_again, on_absent, seek_unknown, take_back, unknown_orders
+from volguard.engine.wishes import note_wish, seek_wishes
 from volguard.model.decision import TradingState
 from volguard.model.errors import InvariantBroken
 from volguard.model.event import (
@@ -46,6 +48,7 @@ from volguard.model.event import (
     HistoryLoaded,
     KillSwitchSeen,
     LinkChanged,
+    MarginAnswered,
     MarketSnapshot,
     OperatorCommand,
     OperatorSpoke,
@@ -143,6 +146,8 @@ class Engine:
                 now=event.ts,
                 account_inr=self.settings.account_inr,
                 broker=event.broker,
+                notes_signals=event.notes_signals,
+                asks_margin=event.asks_margin,
             )
         if state.desk is None:
             raise InvariantBroken("the first event of a session must be its start")
@@ -210,6 +215,8 @@ def _take(turn: Turn, event: Event) -> None:
             _on_kill_switch(turn, present=present)
         case OperatorSpoke():
             _on_word(turn, event)
+        case MarginAnswered():
+            on_margin(turn, event)
         case ProposalAnswered():
             on_answer(turn, event)
             drive(turn, is_fresh=False)
@@ -225,6 +232,8 @@ def _on_snapshot(turn: Turn, event: MarketSnapshot) -> None:
     cap_phase(turn)
     seek_exits(turn, scene)
     watch_proposals(turn)
+    seek_wishes(turn, scene)
+    seek_rolls(turn, scene)
     seek_entries(turn, scene)
     withdraw_entries(turn)
     drop_stale_exits(turn)
@@ -233,7 +242,7 @@ def _on_snapshot(turn: Turn, event: MarketSnapshot) -> None:
 
 def _on_resumed(turn: Turn) -> None:
     # A new process has new ties and tells of them; what happened meanwhile only the broker knows.
-    turn.desk = replace(turn.desk, links_down=(), is_yielding=False)
+    turn.desk = replace(turn.desk, links_down=(), is_yielding=False, wishes=())
     if has_broker(turn.desk):
         turn.desk = replace(turn.desk, awaits_book=True, book_asked_at=None, mismatches=())
         if turn.desk.trading_state is not TradingState.HALTED:
@@ -248,6 +257,8 @@ def _on_word(turn: Turn, event: OperatorSpoke) -> None:
             _on_yield(turn, event.text or "the operator closes what is held by other means")
         case OperatorCommand.ADOPT:
             adopt(turn)
+        case OperatorCommand.TRADE:
+            note_wish(turn, event)
 
 
 def _on_yield(turn: Turn, text: str) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from volguard.engine.signals import note_signals
 from volguard.engine.state import Turn
 from volguard.measure.flat_cost import FlatCost
 from volguard.model.decision import Action, Decision, FigureValue, Phase, SafetyLevel, TradingState
@@ -51,6 +52,7 @@ TRANSITIONS: Final[dict[tuple[TradingState, Word], TradingState]] = {
     (T.HALTED, Word.RELEASED): T.READY,  # only ever the operator's word
 }
 
+OPENING: Final = frozenset({Action.PROPOSE, Action.ENTER, Action.REFUSED})
 LEVEL_OF_STATE: Final = {T.HALTED: SafetyLevel.HALTED, T.REDUCING: SafetyLevel.DEGRADED}
 LATCHED_CAUSES: Final = frozenset({"soft_stop"})
 
@@ -183,7 +185,12 @@ def cap_phase(turn: Turn) -> None:
 
 
 def decide(turn: Turn, decision: Decision) -> None:
-    """Note a decision and count it; while something is held it says what being flat now would take."""
+    """Note a decision and count it, after the signals that it was made on where it opens or refuses to.
+
+    While something is held it says what being flat now would take.
+    """
+    if decision.action in OPENING:
+        note_signals(turn)
     if turn.flat is not None:
         decision = replace(decision, figures={**decision.figures, **flat_figures(turn.flat)})
     turn.desk = replace(turn.desk, decisions=turn.desk.decisions + 1)

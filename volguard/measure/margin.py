@@ -75,6 +75,7 @@ class Margin:
     deep_otm_inr: float
     expiry_day_inr: float
     upfront_premium_inr: float
+    broker_more_inr: float = 0.0  # what the broker asks beyond our own figure
 
     @property
     def scan_risk_inr(self) -> float:
@@ -95,7 +96,8 @@ class Margin:
     @property
     def total_inr(self) -> float:
         """SPAN and all add-ons; the premium of long options not among them."""
-        return self.span_inr + self.exposure_inr + self.deep_otm_inr + self.expiry_day_inr
+        own = self.span_inr + self.exposure_inr + self.deep_otm_inr + self.expiry_day_inr
+        return own + self.broker_more_inr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

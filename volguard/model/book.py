@@ -23,13 +23,16 @@ class Bucket(StrEnum):
 
 
 class StructureKind(StrEnum):
-    """The shapes that can be traded, in the field's words."""
+    """The shapes that have a name, in the field's words; those marked so are valued and never chosen."""
 
     IRON_CONDOR = "IRON_CONDOR"
     DEFENSIVE_IRON_CONDOR = "DEFENSIVE_IRON_CONDOR"  # further out, ahead of events
     NEUTRAL_IRON_CONDOR = "NEUTRAL_IRON_CONDOR"  # iron fly: both shorts at one strike
     BULL_PUT_SPREAD = "BULL_PUT_SPREAD"
     BEAR_CALL_SPREAD = "BEAR_CALL_SPREAD"
+    SHORT_STRANGLE = "SHORT_STRANGLE"  # never chosen: naked
+    CALENDAR_SPREAD = "CALENDAR_SPREAD"  # never chosen: near leg sold, far leg of its strike bought
+    DIAGONAL_SPREAD = "DIAGONAL_SPREAD"  # never chosen: near leg sold, far leg of another strike bought
     ADOPTED = "ADOPTED"  # traded by somebody else, managed by us
 
 
@@ -120,6 +123,7 @@ class Trade:
     closed_at: datetime | None = None
     exit_reason: str = ""
     entry_market: EntryMarket | None = None  # None: adopted, or a leg had no volatility then
+    part_of: StructureKind | None = None  # what it was a side of, before the other side was rolled
 
     @property
     def units(self) -> int:

@@ -12,13 +12,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
-from volguard.model.book import Fill, Trade
+from volguard.model.book import Fill, Position, StructureKind, Trade
 from volguard.model.broker import BrokerView
 from volguard.model.decision import Approved, Decision, FigureValue, Phase, SafetyLevel, TradingState
 from volguard.model.instrument import OptionContract, Side, Underlying
-from volguard.model.market import ChainSnapshot, DailyBar, SourceInfo, VarianceForecasts
+from volguard.model.market import ChainSnapshot, DailyBar, ForeignStand, SourceInfo, VarianceForecasts
 from volguard.model.order import OrderState
 from volguard.model.proposal import ProposalCard, ProposalOutcome, Verdict
+from volguard.model.signal import Signal
 
 PAPER: Final = "paper"
 
@@ -41,6 +42,8 @@ class SessionStarted:
     settings_origins: Mapping[str, str]
     settings_hash: str
     broker: str = PAPER  # who takes the orders; the book is held against the broker's unless it is our own
+    notes_signals: bool = False  # whether signals are journaled: sessions from before there were any say no
+    asks_margin: bool = False  # whether the broker is asked what margin a proposal needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,8 @@ class HistoryLoaded:
     """Daily history up to the close before the trading date, and what models fitted to it expect.
 
     The bars are the last ones, as far back as the engine looks. The forecasts, fitted to the whole of
-    `origin`, are part of the event: a replay needs neither the optimiser nor its version.
+    `origin`, are part of the event: a replay needs neither the optimiser nor its version. `foreign`: how
+    foreign investors stood; None in sessions from before that was looked at.
     """
 
     ts: datetime
@@ -66,6 +70,7 @@ class HistoryLoaded:
     index: tuple[DailyBar, ...]
     vix: tuple[DailyBar, ...]
     forecasts: VarianceForecasts
+    foreign: ForeignStand | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -191,6 +196,7 @@ class OperatorCommand(StrEnum):
     FLATTEN = "FLATTEN"  # close everything
     YIELD = "YIELD"  # take all orders off and leave: somebody else closes what is held
     ADOPT = "ADOPT"  # take what the broker holds and our book does not under management
+    TRADE = "TRADE"  # propose this structure; its text is a wish as strategy/manual writes it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +218,16 @@ class ProposalAnswered:
     verdict: Verdict
     lots: int | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginAnswered:
+    """What the broker's margin calculator says of a proposal, all lots; None: nothing, and `missing` why."""
+
+    ts: datetime
+    proposal_id: str
+    margin_inr: Decimal | None
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +262,7 @@ Event = (
     | TimePassed
     | OperatorSpoke
     | ProposalAnswered
+    | MarginAnswered
     | KillSwitchSeen
     | SessionEnded
 )
@@ -291,6 +308,15 @@ class ReadBook:
     ts: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskMargin:
+    """Ask the broker what margin he wants for a proposal, all lots; a MarginAnswered tells."""
+
+    ts: datetime
+    proposal_id: str
+    positions: tuple[Position, ...]
+
+
 class Severity(StrEnum):
     """How loud an alert is."""
 
@@ -309,7 +335,7 @@ class Alert:
     text: str
 
 
-Effect = Place | Modify | Cancel | Query | ReadBook | Alert
+Effect = Place | Modify | Cancel | Query | ReadBook | AskMargin | Alert
 
 # --- records ----------------------------------------------------------------------------------------
 
@@ -337,6 +363,16 @@ class TradeChanged:
     trade_id: str
     state: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeSplit:
+    """A trade became two: `trade_id` goes on as `structure`, the rest and its fills as `rest`."""
+
+    ts: datetime
+    trade_id: str
+    structure: StructureKind
+    rest: Trade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,9 +406,33 @@ class MarketSeen:
     figures: Mapping[str, FigureValue]
 
 
+class SignalsCause(StrEnum):
+    """Why signals were noted."""
+
+    DECISION = "DECISION"  # a proposal, an entry or a refusal was decided on them
+    CHANGE = "CHANGE"  # one of them says another word than when they were noted last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalsNoted:
+    """All signals of one look at the market; what the same step decided, it decided on these."""
+
+    ts: datetime
+    cause: SignalsCause
+    signals: tuple[Signal, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalMade:
     """A proposal was put before the operator, as it was shown."""
+
+    ts: datetime
+    card: ProposalCard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalRevised:
+    """A proposal that waits is shown otherwise than before, under another digest: more is known of it."""
 
     ts: datetime
     card: ProposalCard
@@ -416,10 +476,13 @@ Record = (
     DecisionMade
     | FillBooked
     | TradeChanged
+    | TradeSplit
     | OrderChanged
     | StateChanged
     | MarketSeen
+    | SignalsNoted
     | ProposalMade
+    | ProposalRevised
     | ProposalClosed
     | NakedExposure
     | StepFailed

@@ -163,6 +163,28 @@ class DailyBar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantDay:
+    """Index futures that foreign investors held at one day's close: contracts long and short."""
+
+    day: date
+    foreign_long: float
+    foreign_short: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignStand:
+    """Foreign investors' long index futures as a share of long and short at the last close.
+
+    `percentile` of that share in the year before. Both None where not known; `missing` says why.
+    """
+
+    day: date | None
+    long_share: float | None
+    percentile: float | None
+    missing: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonthForecast:
     """Volatility per 252 sessions that was forecast after a day's close for the month to come; None: none."""
 

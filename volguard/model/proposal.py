@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from volguard.model.book import Bucket, Leg, StructureKind
 from volguard.model.decision import CandidateRecord, FigureValue
+from volguard.model.signal import Signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,8 @@ class CardLeg:
 class ProposalCard:
     """One proposal as the operator sees it. An approval names `digest`: it is of this and of nothing else.
 
-    `payoff`: (level, rupees at expiry, costs not taken off), for a sketch. Rupees are of all lots.
+    `payoff`: (level, rupees at expiry, costs not taken off), for a sketch. Rupees are of all lots. Beside our
+    own margin stands the broker's, or why there is none.
     """
 
     proposal_id: str
@@ -87,6 +89,9 @@ class ProposalCard:
     figures: Mapping[str, FigureValue]  # of the choice and of the risk after it, by name
     reasons: tuple[str, ...]
     payoff: tuple[tuple[float, float], ...]
+    signals: tuple[Signal, ...] = ()
+    margin_broker_inr: Decimal | None = None
+    margin_broker_missing: str = ""
 
 
 class Verdict(StrEnum):

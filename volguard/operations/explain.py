@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from volguard.adapters.journal_reader import JournalReader
 from volguard.model.book import Bucket
 from volguard.model.errors import UsageError
+from volguard.model.signal import Signal
 
 SCHEMA: Final = "volguard.why/1"
+SIGNALS: Final = "SignalsNoted"
 KINDS: Final = (
+    SIGNALS,
     "DecisionMade",
     "Place",
     "Modify",
@@ -20,6 +25,7 @@ KINDS: Final = (
     "OrderChanged",
     "FillBooked",
     "TradeChanged",
+    "TradeSplit",
 )
 
 
@@ -63,7 +69,7 @@ def _of_bucket(journal: Path, rows: list[tuple[int, str, Any]], bucket: str, clo
     if last is None:
         raise UsageError(f"journal {journal} has no decision of {bucket} up to {clock or 'its end'}")
     tag = f"{bucket}@{clock}" if clock else bucket
-    return _document(journal, tag, [last], [], [], [])
+    return _document(journal, tag, _with_signals(rows, [last]), [], [], [])
 
 
 def _of_trade(
@@ -83,7 +89,19 @@ def _of_trade(
             fills.append({"seq": seq, **body["fill"]})
         elif kind == "TradeChanged" and body["trade_id"] == trade_id:
             states.append({"seq": seq, **body})
-    return _document(journal, only or trade_id, decisions, orders, fills, states)
+        elif kind == "TradeSplit" and only is None:
+            fills = _after_split(fills, seq, body, trade_id)
+    return _document(journal, only or trade_id, _with_signals(rows, decisions), orders, fills, states)
+
+
+def _with_signals(rows: list[tuple[int, str, Any]], decisions: list[Any]) -> list[Any]:
+    # What was noted last before a decision: of the same step, or what has not changed its word since.
+    noted = [(seq, body) for seq, kind, body in rows if kind == SIGNALS]
+    found = []
+    for decision in decisions:
+        before = [{"seq": seq, **body} for seq, body in noted if seq < decision["seq"]]
+        found.append({**decision, "signals": before[-1] if before else None})
+    return found
 
 
 def _document(
@@ -124,7 +142,20 @@ def _trade_of(rows: list[tuple[int, str, Any]], tag: str) -> str | None:
         if kind == "Place" and body["approved"]["request"]["tag"] == tag:
             trade_id: str = body["approved"]["request"]["trade_id"]
             return trade_id
+        if kind == "TradeSplit" and body["rest"]["trade_id"] == tag:
+            return tag
     return None
+
+
+def _after_split(fills: list[Any], seq: int, body: Any, trade_id: str) -> list[Any]:
+    # Fills go with their legs to the trade that the rest became.
+    moved = body["rest"]["fills"]
+    if body["rest"]["trade_id"] == trade_id:
+        return [{"seq": seq, **fill} for fill in moved]
+    if body["trade_id"] != trade_id:
+        return fills
+    gone = {fill["fill_id"] for fill in moved}
+    return [fill for fill in fills if fill["fill_id"] not in gone]
 
 
 def _places(kind: str, body: Any, trade_id: str) -> bool:
@@ -151,6 +182,7 @@ def _decision_lines(decision: Any) -> Iterator[str]:
     yield f"{decision['ts']} {decision['action']} {decision['reason']}: {decision['text']}"
     for key, value in decision["figures"].items():
         yield f"    {key} = {'not available' if value is None else value}"
+    yield from _signal_lines(decision)
     for breach in decision["breaches"]:
         yield f"  refused by {breach['rule']}: {breach['text']}"
     for candidate in decision["candidates"]:
@@ -158,6 +190,16 @@ def _decision_lines(decision: Any) -> Iterator[str]:
         verdict = candidate["refusal"] or "may be traded"
         yield f"  candidate {candidate['structure']} {strikes} {candidate['lots']} lots: {verdict}"
         yield f"    {_flat(candidate['figures'])}"
+
+
+def _signal_lines(decision: Any) -> Iterator[str]:
+    noted = decision["signals"]
+    if noted is None:
+        yield "  signals: none were noted before"
+        return
+    is_same = noted["ts"] == decision["ts"]
+    yield "  signals of this look" if is_same else f"  signals, as noted last at {noted['ts'][11:19]}"
+    yield from (f"    {msgspec.convert(signal, Signal).line}" for signal in noted["signals"])
 
 
 def _flat(item: Any) -> str:

@@ -12,7 +12,7 @@ from volguard.measure.first_expiry import FirstExpiry, LaterLeg
 from volguard.measure.market_view import MarketView
 from volguard.model.book import Leg, StructureKind
 from volguard.model.errors import UsageError
-from volguard.model.instrument import OptionType
+from volguard.model.instrument import OptionType, Side
 from volguard.model.units import units_of
 from volguard.nse.rules import Rules
 from volguard.pricing.surface import Surface
@@ -25,7 +25,7 @@ NAMES: Final[Mapping[tuple[tuple[str, int], ...], str]] = {
     (("PE", 1), ("PE", -1), ("CE", -1), ("CE", 1)): StructureKind.IRON_CONDOR,
     (("PE", 1), ("PE", -1)): StructureKind.BULL_PUT_SPREAD,
     (("CE", -1), ("CE", 1)): StructureKind.BEAR_CALL_SPREAD,
-    (("PE", -1), ("CE", -1)): "SHORT_STRANGLE",
+    (("PE", -1), ("CE", -1)): StructureKind.SHORT_STRANGLE,
 }
 
 
@@ -131,8 +131,10 @@ def _at_first_expiry(
 def structure_name(lines: Sequence[LegLine]) -> str | None:
     """The field's word for the legs, None where there is none."""
     contracts = [line.leg.contract for line in lines]
-    if len({contract.expiry for contract in contracts}) > 1 or any(line.count > 1 for line in lines):
+    if any(line.count > 1 for line in lines):
         return None
+    if len({contract.expiry for contract in contracts}) > 1:
+        return _name_over_time(lines)
     upward = sorted(
         lines, key=lambda line: (line.leg.contract.strike, line.leg.contract.option_type is OptionType.CALL)
     )
@@ -141,9 +143,21 @@ def structure_name(lines: Sequence[LegLine]) -> str | None:
     strikes = {contract.strike for contract in contracts}
     if name == StructureKind.IRON_CONDOR and len(strikes) == 3:
         return str(StructureKind.NEUTRAL_IRON_CONDOR)
-    if name == "SHORT_STRANGLE" and len(strikes) == 1:
+    if name == StructureKind.SHORT_STRANGLE and len(strikes) == 1:
         return "SHORT_STRADDLE"
     return None if name is None else str(name)
+
+
+def _name_over_time(lines: Sequence[LegLine]) -> str | None:
+    # The leg that is sold ends first: the other way round a short lives on, and that has no name here.
+    if len(lines) != 2:
+        return None
+    near, far = (line.leg for line in sorted(lines, key=lambda line: line.leg.contract.expiry))
+    is_one_type = near.contract.option_type is far.contract.option_type
+    if not is_one_type or near.side is not Side.SELL or far.side is not Side.BUY:
+        return None
+    is_one_strike = near.contract.strike == far.contract.strike
+    return str(StructureKind.CALENDAR_SPREAD if is_one_strike else StructureKind.DIAGONAL_SPREAD)
 
 
 def row_of(view: MarketView, leg: Leg) -> int:

@@ -12,8 +12,10 @@ from typing import Any, Final
 import numpy as np
 
 from volguard.config.settings import Settings
+from volguard.measure.book_risk import book_margin
 from volguard.measure.exposure import Exposure, exposure_of
 from volguard.measure.first_expiry import Extremes, extremes
+from volguard.measure.margin import NoMargin
 from volguard.measure.market_view import MarketView
 from volguard.measure.payoff import payoff_at
 from volguard.measure.smile_density import value_under
@@ -26,6 +28,7 @@ from volguard.model.units import money_text, rupees
 from volguard.nse.charges import ChargeLines, add_up
 from volguard.operations.payoff_measures import Measure, measures_of
 from volguard.operations.payoff_structure import Structure, row_of, structure_name, structure_of
+from volguard.operations.portfolio import margin_source
 from volguard.operations.smile_view import fitted_at, known, surface_of
 from volguard.pricing.quote_flags import UNTRADABLE, QuoteFlag
 from volguard.pricing.surface import Surface
@@ -88,6 +91,7 @@ def payoff_document(
         "legs": [_leg(one, line) for line in lines],
         **{basis: _extremes(one, basis, priced[basis], missing) for basis in BASES},
         "greeks": _greeks(one, missing),
+        "margin": _margin(one, bars, missing),
         "costs": costs,
         "measures": [_measure(one, measure, priced, costs, missing) for measure in measures],
         "curve": _curve(one, priced["touch"], measures),
@@ -205,6 +209,26 @@ def _greeks(one: Structure, missing: dict[str, str]) -> dict[str, Any]:
             for field in fields(Exposure)
         }
     return found
+
+
+def _margin(one: Structure, bars: tuple[DailyBar, ...], missing: dict[str, str]) -> dict[str, Any]:
+    source = margin_source(bars, one.view.ts.date(), one.rules)
+    positions = [
+        Position(contract=line.leg.contract, quantity=line.leg.side.sign * line.count * one.units)
+        for line in one.lines
+    ]
+    reason, found = source.reason, None
+    if not reason:
+        margin = book_margin(one.view, positions, source.inputs)
+        reason, found = (margin.reason, None) if isinstance(margin, NoMargin) else ("", margin)
+    if found is None:
+        missing["margin.total_inr"] = f"not available: {reason}"
+        return {"total_inr": None, "span_inr": None, "worst_scenario": None}
+    return {
+        "total_inr": money_text(rupees(found.total_inr)),
+        "span_inr": money_text(rupees(found.span_inr)),
+        "worst_scenario": found.worst_scenario,
+    }
 
 
 def _costs(one: Structure, quotes: LegQuotes, missing: dict[str, str]) -> dict[str, Any]:

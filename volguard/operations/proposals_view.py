@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from volguard.adapters.journal_codec import encode
 from volguard.adapters.journal_reader import JournalReader
-from volguard.model.event import ProposalClosed, ProposalMade
+from volguard.model.event import ProposalClosed, ProposalMade, ProposalRevised
 from volguard.model.instrument import Side
 from volguard.model.proposal import ProposalCard
 
 SCHEMA: Final = "volguard.proposals/1"
 WAITING: Final = "WAITING"  # no answer in the journal
-KINDS: Final = (ProposalMade.__name__, ProposalClosed.__name__)
+KINDS: Final = tuple(kind.__name__ for kind in (ProposalMade, ProposalRevised, ProposalClosed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def _of_journal(path: Path) -> Iterator[AskedProposal]:
         closed: dict[str, ProposalClosed] = {}
         for row in reader.rows(kinds=KINDS):
             record = reader.event(row)
-            if isinstance(record, ProposalMade):
+            if isinstance(record, ProposalMade | ProposalRevised):  # as it was shown last
                 made[record.card.proposal_id] = record.card
             else:
                 closed[record.proposal_id] = record

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from volguard import __version__
 from volguard.adapters.journal_codec import (
     CHECKPOINT_KIND,
     EVENT_KINDS,
+    decode,
+    decode_as,
     encode,
     encode_exact,
 )
 from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.recovery import beginning_of, failed_steps
-from volguard.engine.state import State, Step
+from volguard.engine.state import Desk, State, Step
 from volguard.engine.step import Engine
 from volguard.model.errors import JournalDamaged, VolguardError
 from volguard.model.event import DecisionMade
@@ -37,9 +41,10 @@ class ReplayResult:
 
 
 def replay_journal(path: Path, *, force: bool = False) -> ReplayResult:
-    """Replay from the first event, ignoring checkpoints, and compare every row byte for byte.
+    """Replay from the first event, ignoring checkpoints, and compare every row.
 
-    Not comparable (another code version or platform) unless `force`. Raises JournalDamaged on an unreadable
+    Byte for byte; where a journal was written before a field was added, as today's version reads it. Not
+    comparable (another code version or platform) unless `force`. Raises JournalDamaged on an unreadable
     journal.
     """
     with JournalReader.open(path) as reader:
@@ -76,12 +81,12 @@ def _compare(reader: JournalReader, engine: Engine) -> ReplayResult:
             expected = iter([_text(said) for said in (*step.records, *step.effects)])
         elif row.kind == CHECKPOINT_KIND:
             checkpoints += 1
-            if state.desk is None or encode_exact(state.desk).decode() != row.body:
+            if state.desk is None or not _is_same_desk(state.desk, row.body):
                 difference = row.seq
                 break
         else:
             decisions += row.kind == DecisionMade.__name__
-            if next(expected, None) != (row.kind, row.body):
+            if not _is_same_row(next(expected, None), row):
                 difference = row.seq
                 break
     return ReplayResult(
@@ -93,6 +98,35 @@ def _compare(reader: JournalReader, engine: Engine) -> ReplayResult:
         first_difference=difference,
         reason="" if difference is None else f"row {difference} comes out differently",
     )
+
+
+# A journal from before a field was added lacks it: its row is the same if it says all that is said now, but
+# for fields that hold what their absence means.
+def _is_same_desk(desk: Desk, body: str) -> bool:
+    text = encode_exact(desk).decode()
+    return text == body or _lacks_only(body, text, lambda old: encode_exact(decode_as(Desk, old)).decode())
+
+
+def _is_same_row(said: tuple[str, str] | None, row: JournalRow) -> bool:
+    if said is None or said[0] != row.kind:
+        return False
+    text = said[1]
+    return text == row.body or _lacks_only(row.body, text, lambda old: _text(decode(row.kind, old))[1])
+
+
+def _lacks_only(old: str, new: str, as_today: Callable[[str], str]) -> bool:
+    try:
+        return as_today(old) == new and _is_part(json.loads(old), json.loads(new))
+    except JournalDamaged:  # it says what no version ever said
+        return False
+
+
+def _is_part(old: Any, new: Any) -> bool:
+    if isinstance(old, dict) and isinstance(new, dict):
+        return all(key in new and _is_part(value, new[key]) for key, value in old.items())
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(map(_is_part, old, new))
+    return bool(old == new)
 
 
 def step_again(

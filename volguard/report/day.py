@@ -17,9 +17,10 @@ from statistics import fmean, median
 from volguard.execution.quality import SentOrder
 from volguard.model.book import ZERO, Book, Fill, Trade, positions_of, realised_pnl_inr
 from volguard.model.decision import Action, Breach, Decision
-from volguard.model.event import Alert, FeedGap, MarketSeen, SessionStarted, StateChanged
+from volguard.model.event import Alert, FeedGap, MarketSeen, SessionStarted, SignalsNoted, StateChanged
 from volguard.model.instrument import OptionContract
 from volguard.model.units import money, seconds_between
+from volguard.report.refused import NOTHING_REFUSED, RefusedDay
 from volguard.report.trade_result import Marks, TradeResult, gross_pnl_inr, trade_result
 
 
@@ -54,6 +55,9 @@ class DayInputs:
     journal: JournalInfo
     end_reason: str | None
     halted_reason: str | None
+    refused: RefusedDay = NOTHING_REFUSED
+    signals: SignalsNoted | None = None  # as noted last; None: none were
+    screen_ms: tuple[float, ...] | None = None  # one entry per proposal shown; None: no screen to ask on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from statistics import median
 from typing import Any, Final
 
 from volguard.execution.quality import SentOrder
@@ -16,6 +17,8 @@ from volguard.model.order import Order
 from volguard.model.units import money_text
 from volguard.report.day import DayReport, Hole, OpenPosition
 from volguard.report.quality_json import execution, outcome_of
+from volguard.report.refused_json import refused_section
+from volguard.report.signals import signals_section
 from volguard.report.trade_result import LegResult, TradeResult
 
 SCHEMA: Final = "volguard.day/1"
@@ -41,6 +44,8 @@ def document(report: DayReport) -> dict[str, Any]:
         "decisions_hash": inputs.decisions_hash,
         "refusals": dict(report.refusals),
         "refusals_by_rule": dict(report.refusals_by_rule),
+        "refused": refused_section(inputs.refused),
+        "signals": signals_section(inputs.signals),
         "orders": [_order(order, sent.get(order.request.tag)) for order in inputs.book.orders],
         "fills": [_fill(trade_id, fill) for trade_id, fill in report.fills],
         "execution": execution(inputs.sent),
@@ -52,6 +57,7 @@ def document(report: DayReport) -> dict[str, Any]:
         "data_quality": {"mean": _number(report.quality_mean), "min": _number(report.quality_min)},
         "gaps": [_hole(hole) for hole in report.holes],
         "step_ms": _step_ms(report),
+        "decision_to_screen_ms": _screen_ms(inputs.screen_ms),
         "journal": {
             "path": inputs.journal.path,
             "rows": inputs.journal.rows,
@@ -201,6 +207,14 @@ def _step_ms(report: DayReport) -> dict[str, float | None]:
     if times is None:
         return {"median": None, "p99": None, "max": None}
     return {"median": round(times.median, 3), "p99": round(times.p99, 3), "max": round(times.max, 3)}
+
+
+def _screen_ms(delays: Sequence[float] | None) -> dict[str, float | int | None]:
+    # From the look that a proposal was made on to the frame that showed it.
+    n = None if delays is None else len(delays)
+    if not delays:
+        return {"n": n, "median": None, "worst": None}
+    return {"n": n, "median": round(median(delays), 3), "worst": round(max(delays), 3)}
 
 
 def _text(amount: Decimal | None) -> str | None:

@@ -11,6 +11,7 @@ from volguard.model.decision import Phase
 from volguard.report.charts import level_chart, payoff_chart, pnl_chart, quality_chart, volatility_chart
 from volguard.report.day import DayReport
 from volguard.report.elements import Html, card, inr, legend, panel, text
+from volguard.report.refused_tables import RULE, reasons_table, refused_line, structures_table, waits_table
 from volguard.report.sections import (
     assumptions,
     buckets_table,
@@ -26,6 +27,7 @@ from volguard.report.sections import (
     trades_table,
 )
 from volguard.report.settings_used import setting_named
+from volguard.report.signals import signals_table
 from volguard.report.theme import style_sheet
 from volguard.report.trade_result import Payoff, TradeResult, payoff_of
 
@@ -46,6 +48,8 @@ def page(report: DayReport, doc: Mapping[str, Any]) -> str:
         + _section("Buckets", _panel_of(buckets_table(doc)))
         + _section("Open positions", _panel_of(positions_table(doc)))
         + _section("Decisions", _panel_of(decisions_bars(report)) + _panel_of(decisions_table(report)))
+        + _section("Signals, as noted last", _panel_of(signals_table(report.inputs.signals)))
+        + _section("Refused, on paper", _refused(doc["refused"]))
         + _section("Limits hit", _panel_of(limits_table(report)))
         + _section("Fills", _panel_of(fills_table(doc)))
         + _section("Execution quality", _panel_of(execution_tables(doc)))
@@ -69,6 +73,14 @@ def _section(title: str, body: str) -> str:
 
 def _panel_of(body: str) -> str:
     return f'<div class="panel wide stack">{body}</div>'
+
+
+def _refused(section: Mapping[str, Any]) -> str:
+    count = len(section["structures"])
+    folded = f"<summary>{count} structures, each as it would have gone</summary>{structures_table(section)}"
+    each = f"<details>{folded}</details>" if count else ""
+    said = f"<p>{text(refused_line(section))}</p>" + reasons_table(section) + each
+    return _panel_of(f'{said}<p class="none">{text(RULE)}</p>') + _panel_of(waits_table(section))
 
 
 def _banners(report: DayReport) -> str:
@@ -108,8 +120,16 @@ def _cards(report: DayReport, doc: Mapping[str, Any]) -> str:
             f"{len(report.holes)} hole(s), {missed:.0f} min" if report.holes else "no hole",
         ),
         card("Step, ms", number_text(doc["step_ms"]["median"]), f"p99 {number_text(doc['step_ms']['p99'])}"),
+        _screen_card(doc["decision_to_screen_ms"]),
     )
     return f'<div class="cards">{"".join(cards)}</div>'
+
+
+def _screen_card(delays: Mapping[str, Any]) -> str:
+    if not delays["n"]:
+        return card("Look to card, ms", "not available", "no proposal was shown on a screen")
+    note = f"worst {number_text(delays['worst'])}, {delays['n']} proposals"
+    return card("Look to card, ms", number_text(delays["median"]), note)
 
 
 def _parts(doc: Mapping[str, Any]) -> str:

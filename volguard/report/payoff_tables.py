@@ -27,6 +27,7 @@ def payoff_table(document: Mapping[str, Any]) -> RenderableType:
         _greeks(document["greeks"]),
         "",
         _costs(document["costs"]),
+        _margin_line(document["margin"]),
         "",
         _measures(document["measures"]),
         *_origins(document["measures"]),
@@ -156,6 +157,16 @@ def _costs(costs: Mapping[str, Any]) -> Table:
             *(cell(amount_text(lines[key])) for key in names),
         )
     return table
+
+
+def _margin_line(margin: Mapping[str, Any]) -> str:
+    total = margin["total_inr"]
+    if total is None:
+        return "margin: not available"
+    span = amount_text(margin["span_inr"])
+    return (
+        f"margin: {amount_text(total)} rupees, SPAN {span} of it; worst scenario {margin['worst_scenario']}"
+    )
 
 
 def _measures(measures: Sequence[Mapping[str, Any]]) -> Table:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from volguard.adapters.figure_text import ABSENT, amount_text, number_text, percent_text
 from volguard.model.decision import Decision
+from volguard.report.refused_tables import refused_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -44,6 +45,18 @@ def carried_words(doc: Mapping[str, Any]) -> str:
     """What earlier days made of what was carried into the day; empty where nothing was."""
     carried = doc["carried_pnl_inr"]
     return "" if float(carried) == 0.0 else f", of earlier days {amount_text(carried, is_signed=True)}"
+
+
+def screen_words(delays: Mapping[str, Any]) -> str:
+    """How long proposals took to the screen."""
+    if delays["n"] is None:
+        return "not available: nobody was asked on a screen"
+    if not delays["n"]:
+        return "not available: no proposal was shown"
+    return (
+        f"look to card: median {number_text(delays['median'])} ms, worst {number_text(delays['worst'])} ms, "
+        f"{delays['n']} proposals"
+    )
 
 
 def session_summary(document: Mapping[str, Any]) -> RenderableType:
@@ -117,6 +130,7 @@ def _summary_rows(doc: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     if doc["orders"]:
         yield "slippage", _slippage(doc["execution"]["all"])
     yield "decisions", f"{doc['decisions']}{_reasons(doc)}"
+    yield "refused", refused_line(doc["refused"])
     gaps = f"{len(doc['gaps'])} without data, {sum(gap['seconds'] for gap in doc['gaps']) / 60:.0f} min"
     yield (
         "data",
@@ -124,6 +138,7 @@ def _summary_rows(doc: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         f"(lowest {number_text(quality['min'])}), {gaps}",
     )
     yield "step", f"median {number_text(step['median'])} ms, p99 {number_text(step['p99'])} ms"
+    yield "screen", screen_words(doc["decision_to_screen_ms"])
     yield "journal", f"{doc['journal']['path']}, {doc['journal']['rows']} rows"
 
 

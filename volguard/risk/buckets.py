@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from volguard.model.book import ZERO, Book, Bucket, Trade
+from volguard.model.book import ZERO, Book, Bucket, StructureKind, Trade
 from volguard.model.proposal import Budget
 from volguard.model.units import money
 from volguard.risk.limits import BucketLimits, Limits
@@ -48,5 +48,10 @@ def budget_of(
         capital_free_inr=money(capital - capital_used_inr(mine)),
         open_trades=len(mine),
         open_trades_max=bucket_limits.open_trades_max,
-        held=tuple((trade.legs[0].contract.expiry, trade.structure) for trade in live),
+        held=tuple((trade.legs[0].contract.expiry, kind) for trade in live for kind in _kinds(trade)),
     )
+
+
+def _kinds(trade: Trade) -> tuple[StructureKind, ...]:
+    # What is left of a condor keeps its place: a second condor of the expiry would double the side that is.
+    return (trade.structure,) if trade.part_of is None else (trade.structure, trade.part_of)

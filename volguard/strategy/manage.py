@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from volguard.nse.calendar import Calendar
 from volguard.strategy.event_risk import class_a_next_session
 from volguard.strategy.policy import BucketPolicy, Policy
 from volguard.volatility.event_calendar import EventTables
+
+FLAT_BEFORE_AUCTION: Final = timedelta(minutes=15)  # for an exit to be worked before quotes thin out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +83,8 @@ def deadline_of(
             day = calendar.previous_trading_day(day)
     elif bucket.exit_days_before > 0:
         day = _session_on_or_before(expiry - timedelta(days=bucket.exit_days_before), calendar)
-    at = min(bucket.exit_at, policy.expiry_day_flat_at) if day == expiry else bucket.exit_at
-    return datetime.combine(day, at, tzinfo=proposed_at.tzinfo)
+    due = datetime.combine(day, bucket.exit_at, tzinfo=proposed_at.tzinfo)
+    return min(due, _flat_at(expiry, due, policy, calendar)) if day == expiry else due
 
 
 def trade_pnl_inr(trade: Trade, mark: ClosingMark) -> Decimal:
@@ -211,7 +214,9 @@ def _event(inputs: ExitInputs) -> ExitSignal | None:
 def _expiry(inputs: ExitInputs) -> ExitSignal | None:
     # The time rule has asked before, patiently: on the day of expiry nothing waits any longer.
     expiry, now = inputs.trade.legs[0].contract.expiry, inputs.now
-    flat_at = datetime.combine(expiry, inputs.policy.expiry_day_flat_at, tzinfo=now.tzinfo)
+    if now.date() < expiry:  # not asked before: the calendar need not reach so far
+        return None
+    flat_at = _flat_at(expiry, now, inputs.policy, inputs.calendar)
     if now < flat_at:
         return None
     return ExitSignal(
@@ -224,6 +229,15 @@ def _expiry(inputs: ExitInputs) -> ExitSignal | None:
 
 
 _RULES = (_loss, _short_delta, _greeks, _profit, _time, _stress, _event, _expiry)
+
+
+def _flat_at(expiry: date, now: datetime, policy: Policy, calendar: Calendar) -> datetime:
+    # As set, and whatever is set before the closing auction of that day, or its end where it has none.
+    at = datetime.combine(expiry, policy.expiry_day_flat_at, tzinfo=now.tzinfo)
+    session = calendar.session(expiry)
+    if session is None:
+        return at
+    return min(at, (session.closing_auction_from or session.windows[-1][1]) - FLAT_BEFORE_AUCTION)
 
 
 def _credit_inr(trade: Trade) -> float:

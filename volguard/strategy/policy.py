@@ -39,13 +39,23 @@ class Policy:
     confirm_s: float
     opening_quiet_s: float
     expiry_day_flat_at: time
+    expiring_hedge_bid_max: float  # rupees; on expiry day a hedge bid at no more is left to expire; 0: sold
+    adjust_tested_side: bool
+    adjust_within_s: float  # the other half of a roll is proposed by then, or not at all
 
     def __post_init__(self) -> None:
         for name in ("cost_share_of_credit_max", "credit_share_of_width_min", "short_delta_max"):
             _in_unit(name, getattr(self, name))
         for name in ("confidence_min", "loss_share_of_max_loss", "exit_short_delta"):
             _in_unit(name, getattr(self, name))
-        for name in ("cool_down_s", "confirm_s", "opening_quiet_s", "exit_stress_dwell_s"):
+        for name in (
+            "cool_down_s",
+            "confirm_s",
+            "opening_quiet_s",
+            "exit_stress_dwell_s",
+            "adjust_within_s",
+            "expiring_hedge_bid_max",
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} was {getattr(self, name)}, must be 0 or more")
         if not self.entry_from < self.entry_until:

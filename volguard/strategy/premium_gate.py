@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
-from volguard.measure.market_view import AtTheMoney
+from volguard.measure.market_view import AtTheMoney, MarketView
 from volguard.model.decision import FigureValue
 from volguard.model.units import figure
+from volguard.nse.rules import Rules
 from volguard.strategy.proposal_inputs import ProposalInputs, Wait
 from volguard.volatility.forecast import MONTH_SESSIONS
-from volguard.volatility.iv_rv import IvRvSignal, iv_rv_signal, spread_fall
+from volguard.volatility.iv_rv import IvRvSettings, IvRvSignal, iv_rv_signal, spread_fall
 from volguard.volatility.models import HorizonForecast
+from volguard.volatility.outlook import Outlook
 from volguard.volatility.premium import (
     session_gone,
     session_volatility,
@@ -18,6 +22,55 @@ from volguard.volatility.premium import (
     variance_premium,
 )
 from volguard.volatility.rank import percentile_of, z_score
+
+
+class PremiumInputs(Protocol):
+    """What the premium depends on."""
+
+    @property
+    def now(self) -> datetime:
+        """Event time."""
+        ...
+
+    @property
+    def view(self) -> MarketView:
+        """The market of now."""
+        ...
+
+    @property
+    def month_iv(self) -> float | None:
+        """30-day volatility, decimal per year."""
+        ...
+
+    @property
+    def month_iv_origin(self) -> str:
+        """What gives it."""
+        ...
+
+    @property
+    def outlook(self) -> Outlook:
+        """What history says of the day."""
+        ...
+
+    @property
+    def iv_rv_settings(self) -> IvRvSettings:
+        """Thresholds of the signal."""
+        ...
+
+    @property
+    def rules(self) -> Rules:
+        """The exchange's rules."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthPremium:
+    """30-day volatility less its forecast, and where both stand in their past; None where it is not known."""
+
+    spread: float | None
+    z: float | None
+    fall: float | None
+    ivp: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,31 +110,43 @@ class Premium:
         }
 
 
-def judge_premium(inputs: ProposalInputs, level: AtTheMoney) -> Premium:
-    """Implied less forecast over the sessions to expiry, and where that stands in its own past."""
-    outlook, settings = inputs.outlook, inputs.iv_rv_settings
+def month_premium(inputs: PremiumInputs) -> MonthPremium:
+    """Of the next 30 days, the same for every expiry."""
+    outlook, month = inputs.outlook, inputs.month_iv
+    ahead = outlook.forecast(MONTH_SESSIONS)
+    spread = month - ahead.volatility if month is not None and ahead is not None else None
+    return MonthPremium(
+        spread=spread,
+        z=None if spread is None else z_score(spread, outlook.past_spread),
+        fall=spread_fall(spread, outlook.past_spread, inputs.iv_rv_settings),
+        ivp=None if month is None else percentile_of(month, outlook.past_vix),
+    )
+
+
+def judge_premium(inputs: PremiumInputs, level: AtTheMoney, month: MonthPremium | None = None) -> Premium:
+    """Implied less forecast over the sessions to expiry, and where that stands in its own past.
+
+    `month`: what `month_premium` says of the same inputs; None: it is asked.
+    """
+    month = month_premium(inputs) if month is None else month
     close = inputs.view.frame.closes[inputs.view.listing.expiries.index(level.expiry)]
     sessions = sessions_of_variance(inputs.rules.calendar, inputs.now, close)
-    gone = session_gone(inputs.rules.calendar, inputs.now)
-    forecast = outlook.forecast(sessions, gone)
+    forecast = inputs.outlook.forecast(sessions, session_gone(inputs.rules.calendar, inputs.now))
     found = None
     if forecast is not None:
         found = variance_premium(level.sigma, level.years, forecast.variance, sessions)
-    month, ahead = inputs.month_iv, outlook.forecast(MONTH_SESSIONS)
-    month_spread = month - ahead.volatility if month is not None and ahead is not None else None
-    z = None if month_spread is None else z_score(month_spread, outlook.past_spread)
-    fall = spread_fall(month_spread, outlook.past_spread, settings)
     spread = None if found is None else found.spread
+    signal = iv_rv_signal(_rounded(spread), _rounded(month.z), _rounded(month.fall), inputs.iv_rv_settings)
     return Premium(
         implied=session_volatility(level.sigma, level.years, sessions),
         forecast=forecast,
         sessions=sessions,
         spread=spread,
-        z=z,
-        fall=fall,
-        ivp=None if month is None else percentile_of(month, outlook.past_vix),
+        z=month.z,
+        fall=month.fall,
+        ivp=month.ivp,
         month_origin=inputs.month_iv_origin,
-        signal=iv_rv_signal(_rounded(spread), _rounded(z), _rounded(fall), settings),
+        signal=signal,
     )
 
 

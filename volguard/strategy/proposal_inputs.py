@@ -9,7 +9,7 @@ from datetime import date, datetime
 from volguard.measure.market_view import MarketView
 from volguard.measure.quality import QualitySettings
 from volguard.measure.stress_settings import StressSettings
-from volguard.model.book import Bucket
+from volguard.model.book import Bucket, StructureKind
 from volguard.model.decision import CandidateRecord, FigureValue
 from volguard.model.market import Capabilities
 from volguard.model.proposal import Budget
@@ -57,3 +57,4 @@ class ProposalInputs:
     rules: Rules
     events: EventTables | None = None
     stress_settings: StressSettings | None = None
+    kind: StructureKind | None = None  # what a roll asks for; None: what regime and events favour

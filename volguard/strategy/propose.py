@@ -40,7 +40,9 @@ def propose(inputs: ProposalInputs) -> Proposal | Wait:
         low, high = inputs.bucket_policy.expiry_days_min, inputs.bucket_policy.expiry_days_max
         return Wait(reason="no_expiry", text=f"no expiry in {low} to {high} days", figures={})
     events = events_of(inputs, inputs.expiry)
-    kind = structure_for(inputs.outlook.regime.regime, is_eventful=_is_eventful(inputs, events))
+    kind = inputs.kind
+    if kind is None:
+        kind = structure_for(inputs.outlook.regime.regime, is_eventful=_is_eventful(inputs, events))
     barred = event_gate(inputs, inputs.expiry, events) or _held_already(inputs, inputs.expiry, kind)
     if barred is not None:
         return replace(barred, figures=events.figures)

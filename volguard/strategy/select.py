@@ -20,6 +20,7 @@ from volguard.measure.stress_settings import StressSettings
 from volguard.measure.touch import LegQuotes, leg_quotes
 from volguard.model.book import Leg, Position, StructureKind
 from volguard.model.decision import CandidateRecord, FigureValue
+from volguard.model.instrument import OptionType
 from volguard.model.market import FloatArray
 from volguard.model.proposal import Budget
 from volguard.model.units import figure, rupees
@@ -31,6 +32,7 @@ from volguard.volatility.regime import Regime
 
 _UNTRADABLE: Final = int(UNTRADABLE)  # plain numbers: members of an IntFlag are slow to reach
 _WIDE: Final = int(QuoteFlag.WIDE)
+UNPRICED: Final = ("no_credit", "leg_not_quoted")  # refusals of what has no price
 STRESSED_UNITS: Final = 1000  # of each leg; the loss of one follows
 BY_STRESSED_LOSS: Final = "ev_p_per_stressed_loss"
 BY_LOSS: Final = "ev_p_per_loss"
@@ -178,8 +180,29 @@ def _stressed(inputs: SelectionInputs, candidate: Candidate) -> Candidate:
     return replace(candidate, figures={**candidate.figures, **stressed})
 
 
+def judge_structure(
+    inputs: SelectionInputs, kind: StructureKind, legs: tuple[Leg, ...], *, lots: int
+) -> Candidate:
+    """One structure of listed legs in so many lots, with its figures and the first test it fails.
+
+    `lots_by_budget` is what the strategy would trade of it at most.
+    """
+    strikes = [
+        [leg.contract.strike for leg in legs if leg.contract.option_type is kind] for kind in OptionType
+    ]
+    width = max(max(each) - min(each) for each in strikes if each)
+    by_row = row_confidence(inputs.view, inputs.level.expiry, inputs.quality_settings)
+    return _judge(inputs, kind, legs, width, by_row, asked=lots)
+
+
 def _judge(
-    inputs: SelectionInputs, kind: StructureKind, legs: tuple[Leg, ...], width: int, by_row: FloatArray
+    inputs: SelectionInputs,
+    kind: StructureKind,
+    legs: tuple[Leg, ...],
+    width: int,
+    by_row: FloatArray,
+    *,
+    asked: int | None = None,
 ) -> Candidate:
     view, budget = inputs.view, inputs.budget
     quotes = leg_quotes(view, legs)
@@ -198,7 +221,8 @@ def _judge(
     cap = float(budget.trade_risk_max_inr)
     size_factor = confidence * inputs.lots_factor
     lots = math.floor(figure(cap * size_factor / loss_per_lot))
-    units = max(lots, 1) * lot_size
+    traded = max(lots, 0) if asked is None else asked
+    units = max(traded, 1) * lot_size
     cost = round_trip_cost_inr(inputs, quotes, units)
     figures |= {
         "credit_per_unit": figure(credit),
@@ -210,11 +234,13 @@ def _judge(
         "risk_budget_inr": figure(cap),
         "size_factor": figure(size_factor),
     }
+    if asked is not None:
+        figures["lots_by_budget"] = max(lots, 0)
     _add_edge(figures, inputs, legs, credit, loss, cost / units)
     return Candidate(
         structure=kind,
         legs=legs,
-        lots=max(lots, 0),
+        lots=traded,
         credit_per_unit=figure(credit),
         max_loss_inr=rupees(loss * units),
         costs_inr=rupees(cost),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -29,10 +30,12 @@ def structure_legs(
 ) -> tuple[Leg, ...] | None:
     """Legs of a defined-risk structure with wings `width` points beyond the shorts; None without a strike.
 
-    None as well where the shorts do not fit the structure: an iron fly's stand at one strike, a condor's put
-    below its call.
+    None as well where the shorts do not fit the structure (an iron fly's stand at one strike, a condor's put
+    below its call), and for a kind that is never chosen.
     """
     wants_puts, wants_calls = kind in WITH_PUTS, kind in WITH_CALLS
+    if not (wants_puts or wants_calls):
+        return None
     if (wants_puts and shorts.put is None) or (wants_calls and shorts.call is None):
         return None
     if kind in CONDORS and not _fits(kind, shorts):
@@ -52,6 +55,14 @@ def structure_legs(
         legs.append(leg(shorts.call, OptionType.CALL, Side.SELL))
         legs.append(leg(shorts.call + width, OptionType.CALL, Side.BUY))
     return tuple(legs)
+
+
+def wing_width(legs: Sequence[Leg]) -> int:
+    """Points between short and long of the wider wing."""
+    by_type: dict[OptionType, list[int]] = {}
+    for leg in legs:
+        by_type.setdefault(leg.contract.option_type, []).append(leg.contract.strike)
+    return max(max(strikes) - min(strikes) for strikes in by_type.values())
 
 
 def _fits(kind: StructureKind, shorts: ShortStrikes) -> bool:

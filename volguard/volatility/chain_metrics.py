@@ -112,8 +112,8 @@ def chain_metrics(rows: ExpiryRows) -> ChainMetrics:
         pcr_oi=pcr_oi,
         pcr_volume=pcr_volume,
         max_pain=pain,
-        call_wall=_wall(table, table.call_oi, table.strike >= rows.forward),
-        put_wall=_wall(table, table.put_oi, table.strike <= rows.forward),
+        call_wall=wall_of(table.strike, table.call_oi, table.strike >= rows.forward),
+        put_wall=wall_of(table.strike, table.put_oi, table.strike <= rows.forward),
         gamma_exposure_inr_per_pct=None if exposure is None else exposure[0],
         gamma_gross_inr_per_pct=None if exposure is None else exposure[1],
         missing=tuple(f"no {name}" for name, value in found.items() if value is None),
@@ -135,6 +135,15 @@ def max_pain(strike: FloatArray, call_oi: FloatArray, put_oi: FloatArray) -> flo
     away = strike[:, None] - strike[None, :]  # settlement at row, contract at column
     paid = np.maximum(away, 0.0) @ call_oi + np.maximum(-away, 0.0) @ put_oi
     return float(strike[int(np.argmin(paid))])
+
+
+def wall_of(strike: FloatArray, oi: FloatArray, on_side: BoolArray) -> Wall | None:
+    """The strike with the most interest of those `on_side`, the first of equals; None where there is none."""
+    here = np.where(on_side, oi, 0.0)
+    if not len(here) or not float(here.max()) > 0.0:
+        return None
+    at = int(np.argmax(here))
+    return Wall(strike=float(strike[at]), oi=float(oi[at]), share=float(oi[at] / oi.sum()))
 
 
 def _by_strike(rows: ExpiryRows) -> _ByStrike:
@@ -173,14 +182,6 @@ def _nearest(strike: FloatArray, forward: float) -> float | None:
 
 def _ratio(put: float, call: float) -> float | None:
     return put / call if call > 0.0 else None
-
-
-def _wall(table: _ByStrike, oi: FloatArray, side: BoolArray) -> Wall | None:
-    here = np.where(side, oi, 0.0)
-    if not len(here) or not float(here.max()) > 0.0:
-        return None
-    at = int(np.argmax(here))
-    return Wall(strike=float(table.strike[at]), oi=float(oi[at]), share=float(oi[at] / oi.sum()))
 
 
 def _gamma_exposure(rows: ExpiryRows) -> tuple[float, float] | None:

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from statistics import median
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,7 @@ from volguard.volatility.variance_models import (
     har_features,
 )
 
+EGARCH_REACTION_MAX: Final = 1.0  # real ones lie below a half
 PERCENT: Final = 100.0  # `arch` converges on returns in percent, not on decimals
 
 
@@ -143,7 +145,7 @@ def median_forecast(
             left_out[name] = "its forecast lies outside what its sample has seen"
     if not levels:
         return None
-    volatility = float(np.median(list(levels.values())))
+    volatility = median(levels.values())
     return HorizonForecast(
         sessions=sessions,
         variance=volatility**2 * sessions / SESSIONS_PER_YEAR,
@@ -201,6 +203,9 @@ def _fit_egarch(returns: FloatArray) -> Egarch | str:
     (omega, alpha, gamma, beta, dof), variance = found
     if not (abs(beta) < 1.0 and dof > 2.0):
         return f"variance does not revert: beta was {beta:.4f}"
+    reaction = abs(alpha) + abs(gamma)
+    if reaction > EGARCH_REACTION_MAX:  # the optimiser calls such a fit converged; two shocks of it overflow
+        return f"one standard shock moves log variance by {reaction:.2f}, at most {EGARCH_REACTION_MAX:.2f}"
     # ln h of percent returns lies ln(100^2) above that of decimals.
     shift = 2.0 * math.log(PERCENT)
     model = Egarch(

@@ -7,10 +7,12 @@ from datetime import date
 
 import numpy as np
 
-from volguard.model.market import DailyBar, FloatArray, VarianceForecasts
+from volguard.model.market import DailyBar, FloatArray, ForeignStand, VarianceForecasts
 from volguard.volatility.forecast import NO_FORECASTS, forecast_of
 from volguard.volatility.models import HorizonForecast
+from volguard.volatility.positioning import NO_POSITIONS
 from volguard.volatility.regime import Regime, RegimeState, daily_regime
+from volguard.volatility.regime_stand import NO_STAND, RegimeStand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -19,7 +21,8 @@ class Outlook:
 
     `past_vix` and `past_spread` (VIX less the month's forecast) are decimals per year over the last
     sessions, oldest first, nan where unknown, () when the history has no VIX up to its last session.
-    `missing`: why there is no forecast; empty where there is one.
+    `missing`: why there is no forecast; empty where there is one. `stand`: the regime of the last close;
+    `foreign`: how foreign investors stood at it.
     """
 
     last_close: float | None
@@ -29,6 +32,8 @@ class Outlook:
     past_vix: FloatArray
     past_spread: FloatArray
     missing: str
+    stand: RegimeStand = NO_STAND
+    foreign: ForeignStand = NO_POSITIONS
 
     def forecast(self, sessions: float, gone: float = 0.0) -> HorizonForecast | None:
         """What is expected of the next `sessions`, `gone` of the first being over; None where nothing is."""

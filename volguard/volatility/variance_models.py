@@ -89,7 +89,8 @@ class Egarch:
         steps = max(1, math.ceil(sessions))
         power = np.asarray(self.beta ** np.arange(steps), dtype=np.float64)
         drift = self.omega * np.concatenate(([0.0], np.cumsum(power[:-1])))
-        return _total(np.exp(drift + power * self.next_log_variance + self._shocks(power)), sessions)
+        with np.errstate(over="ignore"):  # beyond what a number holds it is infinite: not known
+            return _total(np.exp(drift + power * self.next_log_variance + self._shocks(power)), sessions)
 
     def after(self, session: Session) -> Egarch:
         """The model one session later."""
@@ -105,7 +106,8 @@ class Egarch:
     def _shocks(self, power: FloatArray) -> FloatArray:
         z = np.linspace(-TAIL_SIGMAS, TAIL_SIGMAS, TAIL_POINTS)
         weight = (1.0 + z * z / (self.dof - 2.0)) ** (-(self.dof + 1.0) / 2.0)
-        moments = np.log(np.exp(np.outer(power[:-1], self._news(z))) @ (weight / weight.sum()))
+        with np.errstate(over="ignore"):
+            moments = np.log(np.exp(np.outer(power[:-1], self._news(z))) @ (weight / weight.sum()))
         return np.concatenate(([0.0], np.cumsum(moments)))
 
 

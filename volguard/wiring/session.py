@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from volguard import __version__
+from volguard.adapters.alerts import AlertSettings
+from volguard.adapters.background_pager import BackgroundPager
 from volguard.adapters.clock import SystemClock
 from volguard.adapters.control import ControlServer, Words
 from volguard.adapters.frames import Frames
+from volguard.adapters.history import FileHistory
 from volguard.adapters.interrupt import StopRequest
 from volguard.adapters.journal_files import next_session_path, session_paths
 from volguard.adapters.journal_open import connect_read_only, stored_schema
@@ -21,12 +24,15 @@ from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.kill_switch import KillSwitchFile
 from volguard.adapters.paper import PaperExchange
 from volguard.adapters.recovery import Beginning, beginning_of, recover_state
+from volguard.adapters.screen_delays import ScreenDelays
 from volguard.adapters.sqlite_journal import SqliteJournal
 from volguard.config.kill_switch import kill_switch_path
 from volguard.config.loader import Loaded, restore
 from volguard.config.roots import Root
 from volguard.config.settings import Settings
+from volguard.engine.proposals import PROPOSAL_ALERT
 from volguard.engine.state import State, Step
+from volguard.engine.status import alerts_in, proposed_in
 from volguard.engine.step import Engine
 from volguard.model.decision import Phase
 from volguard.model.errors import RiskRefused, UsageError
@@ -36,8 +42,9 @@ from volguard.model.market import SourceInfo
 from volguard.model.proposal import Answer
 from volguard.nse.rules import Rules
 from volguard.ports import MarketData, Screen
-from volguard.runner import Exchange, Outcome, Pace, Runner, Watch
+from volguard.runner import Exchange, Outcome, Pace, Runner, Watch, ignored
 from volguard.volatility.forecast import MONTH_SESSIONS, ForecastReach, make_forecasts
+from volguard.volatility.positioning import foreign_stand
 from volguard.wiring.live import carried_book, closed_elsewhere, day_journal_path
 from volguard.wiring.sources import Source, SourceRequest, open_source, opening_time, rules_of
 
@@ -63,7 +70,8 @@ class Surroundings:
     screen: Screen
     stop: StopRequest
     note: Callable[[str], None]
-    answers: Callable[[], Iterable[Answer]] = tuple  # to proposals; none where nobody is asked
+    answers: Callable[[], Iterable[Answer]] | None = None  # to proposals; None: nobody is asked
+    delays: ScreenDelays | None = None  # None: there is no screen to be late on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +164,8 @@ def open_session(
         state = recover_state(journal, engine) if journal.head[0] else State()
         check_time(path, state, source.began_at)
         held.note(state)
-        exchange, words = _exchange_of(settings, source, rules, state), Words(is_paper=source.broker is None)
+        exchange = _exchange_of(settings, source, rules, state)
+        words = Words(is_paper=source.broker is None, is_answered=around.answers is not None)
         control = ControlServer(path, on_token=source.on_token, on_word=words.take)
         if not control.start() and source.broker is not None:
             raise UsageError(
@@ -166,7 +175,9 @@ def open_session(
         opened.callback(control.close)
         # Steps and frames take this machine's time, at whatever speed a look-alike runs.
         clock = SystemClock(around.stop.event)
-        frames = Frames(engine, around.screen, control.publish, clock.monotonic_s)
+        pager = BackgroundPager(alerts_for(request, settings))
+        opened.callback(pager.close)
+        frames = Frames(engine, around.screen, control.publish, clock.monotonic_s, pager.failures)
         return Session(
             path=path,
             engine=engine,
@@ -181,19 +192,21 @@ def open_session(
                     stop_requested=around.stop.is_set,
                     kill_switch_present=kill_switch.is_present,
                     words=words.drain,
-                    answers=around.answers,
+                    answers=around.answers or tuple,
                 ),
                 pace=Pace(speed=request.speed),
                 checkpoint_s=settings.journal.checkpoint_s,
                 gap_cadences=settings.quotes.gap_cadences,
-                show=_shown(frames, held),
+                show=_shown(frames, held, pager, around.delays),
+                ask_margin=None if source.broker is None else source.broker.ask_margin,
+                arrived=around.delays.arrived if around.delays is not None else ignored,
             ),
             opening=(
                 *_opening(
                     state,
                     replace(started, session_id=session_id_of(path, started)),
                     journal,
-                    lambda: _history(settings, source, started.ts, around.note),
+                    lambda: _history(settings, source, rules, started.ts, around.note),
                 ),
                 *closed_elsewhere(path, state),
                 *_carried(path, state, started, around.note),
@@ -268,12 +281,31 @@ def _open_market(
     )
 
 
-def _shown(frames: Frames, held: HeldContracts) -> Callable[[State, Step], None]:
+def alerts_for(request: SessionRequest, settings: Settings) -> AlertSettings:
+    """Who is called when a proposal arrives: of a recorded day nobody, it is over."""
+    is_asked = request.phase is Phase.SEMI_AUTO and request.source.replay is None
+    return settings.alerts if is_asked else replace(settings.alerts, command=())
+
+
+def _shown(
+    frames: Frames, held: HeldContracts, pager: BackgroundPager, delays: ScreenDelays | None
+) -> Callable[[State, Step], None]:
     def show(state: State, step: Step) -> None:
         held.note(state)
+        for proposal_id in proposed_in(step):
+            if delays is not None and _is_next(state, proposal_id):
+                delays.proposed(proposal_id)
+        for alert in alerts_in(step):
+            if alert.code == PROPOSAL_ALERT:
+                pager.page(f"volguard {alert.ts:%H:%M:%S} {alert.text}")
         frames(state, step)
 
     return show
+
+
+def _is_next(state: State, proposal_id: str) -> bool:
+    pending = () if state.desk is None else state.desk.pending
+    return bool(pending) and pending[0].card.proposal_id == proposal_id
 
 
 def platform_text() -> str:
@@ -301,16 +333,19 @@ def _started(phase: Phase, loaded: Loaded[Settings], source: Source, rules: Rule
         settings_origins=loaded.origins,
         settings_hash=loaded.digest,
         broker=PAPER if source.broker is None else UPSTOX,
+        notes_signals=True,
+        asks_margin=True,
     )
 
 
 def _history(
-    settings: Settings, source: Source, opened: datetime, note: Callable[[str], None]
+    settings: Settings, source: Source, rules: Rules, opened: datetime, note: Callable[[str], None]
 ) -> HistoryLoaded:
     info, history = source.market.info, source.history
     past = settings.iv_rv.history_sessions
     index = history.daily(info.underlying, info.trading_date) if history is not None else ()
     vix = history.daily(VIX_NAME, info.trading_date) if history is not None else ()
+    held = history.participants(info.trading_date) if isinstance(history, FileHistory) else ()
     days = max(
         (bucket.expiry_days_max for bucket in settings.bucket.values() if bucket.is_enabled), default=1
     )
@@ -324,6 +359,7 @@ def _history(
         index=index[-HISTORY_SESSIONS_MAX:],
         vix=vix[-HISTORY_SESSIONS_MAX:],
         forecasts=make_forecasts(index, settings.models, reach),
+        foreign=foreign_stand(held, rules.calendar.previous_trading_day(info.trading_date)) if held else None,
     )
 
 

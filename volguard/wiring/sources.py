@@ -14,6 +14,7 @@ from volguard.adapters.upstox.settings import data_folder
 from volguard.config.roots import Root
 from volguard.config.settings import Settings
 from volguard.model.errors import DataError, UsageError
+from volguard.model.event import AskMargin
 from volguard.model.instrument import Underlying
 from volguard.model.order import Order
 from volguard.nse.rules import Rules, make_rules
@@ -45,6 +46,10 @@ class LiveBroker(Exchange, Protocol):
 
     def restore(self, orders: Sequence[Order], fill_ids: Collection[str]) -> None:
         """Stand as the book of before a restart says."""
+        ...
+
+    def ask_margin(self, question: AskMargin) -> None:
+        """Ask his margin calculator; the answer is a MarginAnswered."""
         ...
 
 

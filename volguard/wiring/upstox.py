@@ -138,14 +138,16 @@ def open_live(
 def _broker(
     link: UpstoxLink, master: InstrumentMaster, opened: ExitStack, note: Callable[[str], None]
 ) -> UpstoxBroker:
-    errands = ThreadErrands("order books")
-    opened.callback(errands.close)
+    errands, margin_errands = ThreadErrands("order books"), ThreadErrands("margin calculator")
+    for each in (errands, margin_errands):
+        opened.callback(each.close)
     streams: list[PortfolioStream] = []
     broker = UpstoxBroker(
         link.client,
         master,
         link.clock,
         errands=errands,
+        margin_errands=margin_errands,
         has_stream=lambda: bool(streams) and streams[0].is_open,
     )
     edge = StreamEdge(

@@ -19,6 +19,7 @@ from volguard.adapters.upstox.errands import Errands
 from volguard.adapters.upstox.health import BrokerHealth
 from volguard.adapters.upstox.instruments import InstrumentMaster
 from volguard.adapters.upstox.many_orders import Swept, cancel_all, exit_all
+from volguard.adapters.upstox.margin_reader import MarginReader
 from volguard.adapters.upstox.order_reader import OrderReader, Pace
 from volguard.adapters.upstox.order_tracks import OrderTracks, Track
 from volguard.adapters.upstox.order_writer import OrderWriter
@@ -27,7 +28,14 @@ from volguard.adapters.upstox.wire_stream import StreamMessage
 from volguard.model.broker import InstrumentKey
 from volguard.model.decision import Approved
 from volguard.model.errors import DataError
-from volguard.model.event import BrokerBookRead, OrderAbsent, OrderFilled, OrderUpdated
+from volguard.model.event import (
+    AskMargin,
+    BrokerBookRead,
+    MarginAnswered,
+    OrderAbsent,
+    OrderFilled,
+    OrderUpdated,
+)
 from volguard.model.market import ChainSnapshot
 from volguard.model.order import Order, OrderState
 from volguard.ports import Clock
@@ -37,15 +45,16 @@ CLOSING_ROUNDS: Final = 5  # looks at the books after the last cancel
 CLOSING_WAIT_S: Final = 1.0  # between two of them
 NO_KEY: Final = InstrumentKey("")  # of an order that is over: nothing is looked for under it
 
-Answer = OrderUpdated | OrderFilled | OrderAbsent | BrokerBookRead
+Answer = OrderUpdated | OrderFilled | OrderAbsent | BrokerBookRead | MarginAnswered
 
 
 class UpstoxBroker:
     """Implements runner.Exchange over the broker's REST; safe for a stream and a reader in other threads.
 
     Without a stream the order book is read every `poll_s` of event time while an order lives. `errands` runs
-    the reading somewhere else, so that a session's own thread never waits for it; without one it is done at
-    once. `has_stream` says whether the portfolio stream is open.
+    the reading somewhere else, so that a session's own thread never waits for it; `margin_errands` what the
+    margin calculator is asked, so that no reading waits for that; without one it is done at once.
+    `has_stream` says whether the portfolio stream is open.
     """
 
     def __init__(
@@ -56,6 +65,7 @@ class UpstoxBroker:
         *,
         poll_s: float = POLL_S,
         errands: Errands | None = None,
+        margin_errands: Errands | None = None,
         has_stream: Callable[[], bool] = lambda: False,
     ) -> None:
         pace = Pace(poll_s=poll_s)
@@ -64,11 +74,13 @@ class UpstoxBroker:
         self._clock = clock
         self._time_of = clock.now
         self._errands = errands
+        self._margin_errands = margin_errands
         self._lock = RLock()
         self._working = Lock()
         self.tracks = OrderTracks()
         self.reads = AccountReads(client, master.contract_of)
         self._books = BookReader(self.reads)
+        self._margins = MarginReader(self.reads, master.key_of)
         self._reader = OrderReader(
             self.reads,
             self.tracks,
@@ -123,6 +135,10 @@ class UpstoxBroker:
         del ts
         self._books.ask()
 
+    def ask_margin(self, question: AskMargin) -> None:
+        """Ask the margin calculator at the next turn; `due` tells what it says."""
+        self._margins.want(question)
+
     def multi_cancel(self, tag: str | None = None) -> Swept:
         """Have the broker cancel all open orders, or those of a tag. Raises ApiFailure."""
         self.gap()
@@ -142,6 +158,11 @@ class UpstoxBroker:
                 self._work(until)
             elif self._errands.is_free:
                 self._errands.run(partial(self._work, until))
+        if self._margins.is_due:
+            if self._margin_errands is None:
+                self._margins.ask()
+            elif self._margin_errands.is_free:
+                self._margin_errands.run(self._margins.ask)
         yield from self._drain(until)
 
     def fills_at(self, snapshot: ChainSnapshot) -> Iterator[Answer]:
@@ -215,7 +236,8 @@ class UpstoxBroker:
         # The books last: what they show was mostly told as a word before.
         with self._lock:
             words = tuple(self.tracks.drain(until))
-        return (*words, *(BrokerBookRead(ts=until, view=view) for view in self._books.drain()))
+        books = (BrokerBookRead(ts=until, view=view) for view in self._books.drain())
+        return (*words, *books, *self._margins.drain(until))
 
     def _restore(self, order: Order, fill_ids: Collection[str]) -> None:
         request = order.request
