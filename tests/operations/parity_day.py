@@ -19,7 +19,7 @@ from tests.fakes import (
     shipped_rules,
     simulated,
 )
-from volguard import __version__
+from volguard.adapters.code_version import code_version
 from volguard.adapters.paper import PaperExchange
 from volguard.adapters.sqlite_journal import SqliteJournal
 from volguard.config.loader import load
@@ -66,7 +66,7 @@ def write_day(
         session_id=path.stem,
         settings=loaded.values,
         settings_hash=loaded.digest,
-        code_version=__version__,
+        code_version=code_version(),
         platform=platform_text(),
     )
     journal = SqliteJournal.open(path, create=True)

@@ -195,7 +195,7 @@ def test_a_start_that_differs_from_what_was_promoted_is_refused(
         "is of account paper, this is other": replace(now, account="other"),
         "limits or strategy were changed": replace(now, settings_digest="another"),
         "capital_inr was raised to 2000001": replace(now, capital_inr=Decimal(2000001)),
-        "was given to version 0.1.0, this is 9.9.9": replace(now, code_version="9.9.9"),
+        f"was given to version {given.code_version}, this is 9.9.9": replace(now, code_version="9.9.9"),
         "which has not come yet": replace(now, at=ready.at - timedelta(days=1)),
     }
     for text, start in cases.items():

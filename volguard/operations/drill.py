@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from volguard import __version__
+from volguard.adapters.code_version import code_version
 from volguard.operations.drill_checks import DrillCheck, check_configuration
 from volguard.operations.drill_days import CAPITAL_FACTORS, TIGHT_STOPS, TRADING, DrillDays, plan_of
 from volguard.operations.drill_record import SCHEMA, played_digest
@@ -164,7 +164,7 @@ def _head(at: datetime, checks: tuple[DrillCheck, ...]) -> dict[str, Any]:
         "schema": SCHEMA,
         "at": at.isoformat(),
         "ok": all(check.is_passed for check in checks),
-        "code_version": __version__,
+        "code_version": code_version(),
         "checks": [check.document() for check in checks],
     }
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from volguard import __version__
+from volguard.adapters.code_version import code_version
 from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.recovery import beginning_of
 from volguard.model.decision import Decision
@@ -47,7 +47,7 @@ def parity_document(path: Path, progress: Callable[[str], None]) -> dict[str, An
         "ended": beginning.ended,
         "settings_hash": started.settings_hash,
         "written_by": f"{started.code_version} on {started.platform}",
-        "compared_by": f"{__version__} on {platform_text()}",
+        "compared_by": f"{code_version()} on {platform_text()}",
         "columns": {
             "journaled": _column(journaled),
             "replayed": _column(replayed),

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from volguard import __version__
+from volguard.adapters.code_version import code_version
 from volguard.config.loader import Loaded
 from volguard.config.roots import Root
 from volguard.config.settings import Settings
@@ -71,7 +71,7 @@ def now_of(loaded: Loaded[Settings], at: datetime) -> Now:
         capital_inr=account.capital_inr,
         settings_digest=counted_digest(loaded.values),
         settings_hash=loaded.digest,
-        code_version=__version__,
+        code_version=code_version(),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from volguard import __version__
+from volguard.adapters.code_version import code_version
 from volguard.adapters.journal_codec import (
     CHECKPOINT_KIND,
     EVENT_KINDS,
@@ -49,7 +49,7 @@ def replay_journal(path: Path, *, force: bool = False) -> ReplayResult:
     """
     with JournalReader.open(path) as reader:
         started = beginning_of(reader).started
-        mine, theirs = (__version__, platform_text()), (started.code_version, started.platform)
+        mine, theirs = (code_version(), platform_text()), (started.code_version, started.platform)
         if mine != theirs and not force:
             reason = f"not comparable: written by {theirs[0]} on {theirs[1]}, this is {mine[0]} on {mine[1]}"
             return ReplayResult(

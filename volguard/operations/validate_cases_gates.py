@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from volguard import __version__
+from volguard.adapters.code_version import code_version
 from volguard.adapters.private_file import write_private
 from volguard.model.decision import Phase
 from volguard.operations.drill_record import SCHEMA, keep_drill, played_digest
@@ -62,7 +62,7 @@ def drilled(context: Context, **other: object) -> Context:
     document = {
         "schema": SCHEMA,
         "ok": True,
-        "code_version": __version__,
+        "code_version": code_version(),
         "played_hash": played_digest(context.loaded.values if context.loaded is not None else {}),
         "sessions": DRILL_SESSIONS_MIN,
     }

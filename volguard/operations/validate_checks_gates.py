@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from volguard import __version__
+from volguard.adapters.code_version import code_version
 from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.journal_verify import verify
 from volguard.adapters.sent_orders import sent_orders
@@ -150,12 +150,12 @@ def look_at_drill(context: Context) -> Finding:
     evidence = (
         Evidence(name="drill", seen=str(path)),
         Evidence(name="sessions", seen=str(drill["sessions"]), limit=f"{DRILL_SESSIONS_MIN} or more"),
-        Evidence(name="version", seen=str(drill["code_version"]), limit=__version__),
+        Evidence(name="version", seen=str(drill["code_version"]), limit=code_version()),
     )
     values = context.loaded.values if context.loaded is not None else {}
     faults = {
         "it failed": not drill["ok"],
-        "it was of another version": drill["code_version"] != __version__,
+        "it was of another version": drill["code_version"] != code_version(),
         "it was of other settings": drill["played_hash"] != played_digest(values),
         f"it had {drill['sessions']} sessions": drill["sessions"] < DRILL_SESSIONS_MIN,
     }
@@ -275,7 +275,7 @@ def _since(context: Context, day: date) -> tuple[RecordedSession, ...]:
 
 def _is_over(context: Context, session: RecordedSession) -> bool:
     digest = context.loaded.digest if context.loaded is not None else ""
-    return session.is_over(context.at, settings_hash=digest, code_version=__version__)
+    return session.is_over(context.at, settings_hash=digest, code_version=code_version())
 
 
 def _phase(context: Context) -> Phase:

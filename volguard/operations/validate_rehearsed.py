@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from volguard import __version__
+from volguard.adapters.code_version import code_version
 from volguard.adapters.paper import PaperExchange
 from volguard.adapters.sqlite_journal import SqliteJournal
 from volguard.config.loader import digest_of
@@ -144,7 +144,7 @@ def _opening(
         phase=what.phase,
         source=info,
         trading_date=what.trading_date,
-        code_version=__version__,
+        code_version=code_version(),
         platform=platform_text(),
         seed=None,
         settings=values,

@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from volguard import __version__
 from volguard.adapters.alerts import AlertSettings
 from volguard.adapters.background_pager import BackgroundPager
 from volguard.adapters.clock import SystemClock
+from volguard.adapters.code_version import code_version
 from volguard.adapters.control import ControlServer, Words
 from volguard.adapters.frames import Frames
 from volguard.adapters.history import FileHistory
@@ -326,7 +326,7 @@ def _started(phase: Phase, loaded: Loaded[Settings], source: Source, rules: Rule
         phase=phase,
         source=info,
         trading_date=info.trading_date,
-        code_version=__version__,
+        code_version=code_version(),
         platform=platform_text(),
         seed=source.seed,
         settings=loaded.values,
@@ -424,7 +424,7 @@ def _opening(
 ) -> tuple[Event, ...]:
     if state.desk is None:
         return started, history()
-    resumed = SessionResumed(ts=state.desk.now, code_version=__version__, from_seq=journal.head[0])
+    resumed = SessionResumed(ts=state.desk.now, code_version=code_version(), from_seq=journal.head[0])
     # Killed between its first two events, a session has not been told its history yet.
     is_told = next(journal.rows(kinds=(HistoryLoaded.__name__,), limit=1), None) is not None
     return (resumed,) if is_told else (resumed, history())
