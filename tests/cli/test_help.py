@@ -17,7 +17,7 @@ COMMANDS = {
     *("flatten", "reconcile", "why"),
     *("journal show", "journal orders", "journal verify", "journal replay", "journal parity"),
     *("journal export",),
-    *("chain show", "chain smile", "chain surface", "chain metrics", "chain history"),
+    *("chain show", "chain smile", "chain surface", "chain metrics", "chain history", "chain model"),
     *("vol", "payoff", "risk", "stress", "margin"),
     *("data inspect", "data list", "data instruments", "data history", "data chain", "data merge"),
     *("data bhavcopy", "simulator serve", "config show", "config order-machine"),

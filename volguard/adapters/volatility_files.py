@@ -7,6 +7,7 @@ import gzip
 import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
+from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Final, TextIO
@@ -18,17 +19,15 @@ from volguard.volatility.ewma_nse import PublishedVolatility
 from volguard.volatility.leg_iv import TradedLeg
 
 VOLATILITY_COLUMNS: Final = ("spot_close", "spot_prev", "sigma_underlying")
-LEG_COLUMNS: Final = (
-    "trade_date",
-    "entry_ts",
-    "leg",
-    "option_type",
-    "strike",
-    "expiry",
-    "entry_price",
-    "entry_spot",
-)
+LEG_COLUMNS: Final = ("trade_date", "leg", "option_type", "strike", "expiry")
 RIGHTS: Final = {"CE": True, "PE": False}
+
+
+class LegMoment(StrEnum):
+    """Which of a leg's two trades: its columns are `<moment>_ts`, `<moment>_price` and `<moment>_spot`."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
 
 
 def read_published_volatility(path: Path) -> Mapping[str, PublishedVolatility]:
@@ -52,22 +51,27 @@ def dated_figures(path: Path, columns: tuple[str, ...]) -> Mapping[str, Mapping[
 
 
 def read_legs(
-    path: Path, *, vix: Mapping[date, float], expiry_close: Callable[[date], datetime]
+    path: Path,
+    *,
+    vix: Mapping[date, float],
+    expiry_close: Callable[[date], datetime],
+    moment: LegMoment = LegMoment.ENTRY,
 ) -> tuple[TradedLeg, ...]:
-    """Each leg's entry, with India VIX (decimal) of its day, nan where unknown. Raises DataError."""
+    """Each leg's trade, with India VIX (decimal) of its day, nan where unknown. Raises DataError."""
     legs = []
-    for line, row in csv_rows(path, LEG_COLUMNS):
+    ts, price, spot = (f"{moment}_{name}" for name in ("ts", "price", "spot"))
+    for line, row in csv_rows(path, (*LEG_COLUMNS, ts, price, spot)):
         if row["option_type"] not in RIGHTS:
             raise fault(path, line, "option_type", f"was {row['option_type']}, must be CE or PE")
         legs.append(
             TradedLeg(
                 name=row["leg"],
-                ts=_moment(path, line, "entry_ts", row["entry_ts"]),
+                ts=_moment(path, line, ts, row[ts]),
                 expiry_close=expiry_close(date_cell(path, line, "expiry", row["expiry"])),
                 is_call=RIGHTS[row["option_type"]],
                 strike=_positive(path, line, "strike", row["strike"]),
-                price=_positive(path, line, "entry_price", row["entry_price"]),
-                spot=_positive(path, line, "entry_spot", row["entry_spot"]),
+                price=_positive(path, line, price, row[price]),
+                spot=_positive(path, line, spot, row[spot]),
                 vix=vix.get(date_cell(path, line, "trade_date", row["trade_date"]), math.nan),
             )
         )

@@ -213,6 +213,47 @@ def history(
     print_table(history_table(document))
 
 
+@app.command("model")
+def model(
+    data: Annotated[
+        Path, typer.Option("--data", help="Folder with daily history, traded condor legs, a recorded day.")
+    ],
+    in_sample: Annotated[
+        bool, typer.Option("--in-sample", help="Do not fit the model again without each year: quicker.")
+    ] = False,
+    overrides: SetOption = None,
+    preset: PresetOption = None,
+    as_json: JsonOption = False,
+    root: RootOption = None,
+) -> None:
+    """Measure how near modelled option prices come to real ones, by year, by leg and on a recorded day.
+
+    The model makes whole chains of the index and India VIX (config/chain_model.toml). Whoever uses its prices
+    must know its error. Example: volguard chain model --data data/history
+    """
+    from volguard.backtest.real_prices import measure_on
+    from volguard.config.chain_model import load_chain_model
+    from volguard.model.instrument import Underlying
+    from volguard.wiring import rules_of
+
+    found = root_of(root)
+    settings = settings_of(found, overrides, preset).settings
+    document = measure_on(
+        data,
+        tables=load_chain_model(found).settings.chain_model,
+        rules=rules_of(settings),
+        underlying=Underlying(settings.market.underlying),
+        out_of_sample=not in_sample,
+        progress=say,
+    ).document()
+    if as_json:
+        print_json(document)
+        return
+    from volguard.report.chain_model_tables import chain_model_table
+
+    print_table(chain_model_table(document))
+
+
 def _now_and_then() -> Callable[[str], None]:
     from threading import Event
 

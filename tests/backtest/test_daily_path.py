@@ -1,0 +1,78 @@
+"""A daily bar becomes a path through its four prices and no others, by one stated rule."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from volguard.backtest.daily_path import path_of_bar
+from volguard.model.errors import DataError
+from volguard.model.market import DailyBar
+from volguard.model.units import IST
+
+DAY = date(2024, 6, 4)
+OPENS, CLOSES = datetime(2024, 6, 4, 9, 15, tzinfo=IST), datetime(2024, 6, 4, 15, 30, tzinfo=IST)
+
+
+def bar(*prices: float | None) -> DailyBar:
+    first, high, low, last = prices
+    assert last is not None
+    return DailyBar(day=DAY, open=first, high=high, low=low, close=last)
+
+
+def test_a_falling_day_sees_its_high_first() -> None:
+    """Looks at the turns hold the four prices, in that order; the last look is before the close."""
+    path = path_of_bar(bar(23_179.5, 23_338.7, 21_281.45, 21_884.5), OPENS, CLOSES, 7_500.0)
+    assert [ts.strftime("%H:%M") for ts in path.times] == ["09:15", "11:20", "13:25"]
+    assert path.level.tolist() == [23_179.5, 23_338.7, 21_281.45]
+
+
+def test_a_rising_or_unchanged_day_sees_its_low_first() -> None:
+    """By the same rule, straight between the turns."""
+    path = path_of_bar(bar(100.0, 110.0, 94.0, 100.0), OPENS, CLOSES, 3_750.0)
+    assert path.level.tolist() == pytest.approx([100.0, 97.0, 94.0, 102.0, 110.0, 105.0])
+
+
+@given(
+    low=st.floats(1.0, 1e5),
+    rises=st.lists(st.floats(0.0, 1e4), min_size=3, max_size=3),
+    every_s=st.floats(60.0, 22_500.0),
+)
+def test_no_look_leaves_the_bar(low: float, rises: list[float], every_s: float) -> None:
+    """Whatever the day: between low and high, from the open on, in ascending time, none at the close."""
+    first, last = low + rises[0], low + rises[1]
+    high = max(first, last) + rises[2]
+    path = path_of_bar(bar(first, high, low, last), OPENS, CLOSES, every_s)
+    assert path.level[0] == first and path.times[0] == OPENS and path.times[-1] < CLOSES
+    assert (path.level >= low * (1 - 1e-12)).all() and (path.level <= high * (1 + 1e-12)).all()
+    assert list(path.times) == sorted(set(path.times))
+
+
+@pytest.mark.parametrize(
+    ("prices", "says"),
+    [
+        ((None, 2.0, 1.0, 1.5), "has its close alone"),
+        ((1.5, None, 1.0, 1.5), "has its close alone"),
+        ((1.5, 2.0, None, 1.5), "has its close alone"),
+        ((2.5, 2.0, 1.0, 1.5), "contradicts itself: open 2.5"),
+        ((1.5, 2.0, 1.6, 1.5), "contradicts itself"),
+        ((0.0, 2.0, 0.0, 1.5), "contradicts itself"),
+        ((np.nan, 2.0, 1.0, 1.5), "contradicts itself"),
+    ],
+)
+def test_a_bar_of_which_no_path_can_be_made_is_named(prices: tuple[float | None, ...], says: str) -> None:
+    """Nothing is filled in: the error names the day and what it has."""
+    with pytest.raises(DataError, match=says) as error:
+        path_of_bar(bar(*prices), OPENS, CLOSES, 600.0)
+    assert "2024-06-04" in str(error.value)
+
+
+@pytest.mark.parametrize("every_s", [0.0, -1.0, 22_501.0])
+def test_looks_that_make_no_day_are_refused(every_s: float) -> None:
+    """At least one look, and time goes on."""
+    with pytest.raises(ValueError, match="every_s was"):
+        path_of_bar(bar(1.5, 2.0, 1.0, 1.5), OPENS, CLOSES, every_s)
