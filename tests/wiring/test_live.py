@@ -23,7 +23,7 @@ from volguard.engine.carried import book_to_carry
 from volguard.engine.state import State
 from volguard.model.book import Book, Fill, TradeState
 from volguard.model.decision import TradingState
-from volguard.model.errors import UsageError
+from volguard.model.errors import ConfigError, UsageError
 from volguard.model.event import BookCarried, ClosedElsewhere, OrderFilled, OutsideFill, SessionStarted
 from volguard.model.instrument import Side
 from volguard.model.order import OrderState
@@ -142,6 +142,21 @@ def test_the_book_is_carried_to_the_next_day(root: Root) -> None:
     # What agrees with the broker's positions is agreed upon: no execution of today is asked for it.
     steps = read(begun(tomorrow, event), view(position(-65, leg=SHORT)), times=2)
     assert desk_of(steps[-1].state).mismatches == () and not desk_of(steps[-1].state).awaits_book
+
+
+def test_an_upgrade_overnight_loses_no_book(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal that ended is read by its last checkpoint: other settings than today's stop nothing."""
+    path, said = live_journal_path(root, shipped()), []
+    write_journal(path, held())
+    tomorrow = tomorrow_of(path)
+
+    def refuse(*_: object) -> None:
+        raise ConfigError("settings in the journal do not fit this version")
+
+    monkeypatch.setattr("volguard.wiring.live.restore", refuse)
+    day_journal_path(root, shipped(), tomorrow, said.append)
+    (event,) = carried_book(path, tomorrow, said.append)
+    assert [trade.trade_id for trade in event.trades] == ["T001"]
 
 
 def test_what_earlier_days_made_is_not_the_days(root: Root) -> None:

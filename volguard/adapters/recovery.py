@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from volguard.adapters.journal_codec import SNAPSHOT_KIND, decode, decode_as
+from volguard.adapters.journal_codec import EVENT_KINDS, SNAPSHOT_KIND, decode, decode_as
 from volguard.adapters.journal_reader import JournalReader
 from volguard.engine.day_outlook import outlook_of
 from volguard.engine.observe import unchanged_s
@@ -55,6 +55,18 @@ def recover_state(reader: JournalReader, engine: Engine) -> State:
         step = engine.failed(state, event, error) if error is not None else engine.step(state, event)
         state = step.state
     return state
+
+
+def desk_at_rest(reader: JournalReader) -> Desk | None:
+    """What a journal holds at its end by its last checkpoint alone; None where events follow that.
+
+    No engine steps, so it can be read whatever settings wrote it: a book outlives an upgrade overnight.
+    """
+    checkpoint = reader.last_checkpoint()
+    if checkpoint is None:
+        return None
+    follows = next(reader.rows(checkpoint.seq, EVENT_KINDS, limit=1), None)
+    return None if follows is not None else decode_as(Desk, checkpoint.body)
 
 
 def failed_steps(reader: JournalReader, after: int) -> dict[int, str]:

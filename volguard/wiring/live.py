@@ -15,7 +15,7 @@ from volguard.adapters.journal_files import next_session_path
 from volguard.adapters.journal_open import connect_read_only, stored_schema
 from volguard.adapters.journal_reader import JournalReader
 from volguard.adapters.lock import JournalLock, lock_path
-from volguard.adapters.recovery import beginning_of, recover_state
+from volguard.adapters.recovery import beginning_of, desk_at_rest, recover_state
 from volguard.adapters.side_file import SideRecord, read_side_file, side_files
 from volguard.config.loader import restore
 from volguard.config.roots import Root
@@ -112,6 +112,9 @@ def newest_aside(path: Path) -> Path | None:
 def _end_of(journal: Path, account: Path) -> Desk:
     # The desk at a journal's end, with what was closed beside the account's journal booked.
     with JournalReader.open(journal) as reader:
+        rested = desk_at_rest(reader)
+        if rested is not None and not closed_elsewhere(account, State(desk=rested)):
+            return rested
         settings = restore(beginning_of(reader).started.settings, Settings)
         engine = Engine(settings.engine, rules_of(settings))
         desk = with_closed_elsewhere(account, recover_state(reader, engine), engine).desk
