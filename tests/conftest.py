@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+from volguard.cli.app import ONE_THREAD
+
+os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # as commands do, before NumPy is loaded
 
 from tests.cli.command import (
     CHAIN,

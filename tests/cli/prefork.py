@@ -23,6 +23,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from volguard.cli.app import ONE_THREAD
+
 HEAVY: Final = ("arch", "pandas", "scipy.optimize", "matplotlib.figure", "pyarrow.parquet", "rich.live")
 MESSAGE_BYTES_MAX: Final = 150_000
 LOOK_S: Final = 5.0  # how often the server looks whether its starter still lives
@@ -69,7 +71,7 @@ class Forks:
                 process = subprocess.Popen(
                     [sys.executable, "-m", "tests.cli.prefork", address],
                     cwd=Path(__file__).resolve().parents[2],
-                    env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                    env={**os.environ, **dict.fromkeys(ONE_THREAD, "1")},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     text=True,

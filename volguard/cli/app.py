@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any, Final
 
@@ -32,6 +33,10 @@ from volguard.cli import (
 )
 from volguard.cli.options import error_text
 from volguard.model.errors import UsageError, VolguardError
+
+# Linear algebra on several threads adds up in another order on another number of cores: forecasts, and with
+# them decisions, must not depend on the machine. Set before NumPy is loaded, which commands do.
+ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 # What Typer raises on a call it cannot parse; where that class lives depends on Typer's version.
 MistypedCall: Final[Any] = typer.BadParameter.__mro__[1]
@@ -86,6 +91,7 @@ def _root(
 def main() -> None:
     """Run the command line; every error on purpose ends in its own exit code."""
     as_json = "--json" in sys.argv
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     try:
         code = app(standalone_mode=False)
     except VolguardError as error:
