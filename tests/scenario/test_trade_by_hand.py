@@ -59,6 +59,8 @@ def test_asked_in_one_terminal_and_approved_in_the_other(sit: Operator) -> None:
     assert document["legs"] == condor_as_sent(sit)
     again = volguard("trade", *words, "--lots", "2000", root=sit.root)
     assert again.code == 5 and "not traded: " in again.err, again.err
+    naked = volguard("trade", "--legs", condor(sit).split()[1], "--expiry", weekly(), root=sit.root)
+    assert naked.code == 2 and "no structure that is managed here" in naked.err, naked.err
     listed = volguard("proposals", "--json", root=sit.root).document["proposals"]
     assert [row["outcome"] for row in listed] == ["APPROVED"]
     assert listed[0]["card"]["figures"]["asked_by"] == "operator"

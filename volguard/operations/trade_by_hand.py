@@ -34,6 +34,7 @@ class Followed:
     wish: Wish
     card: ProposalCard | None = None
     outcome: str | None = None
+    is_by_risk: bool = False  # it was a limit that said no, not the wish that could not be read or priced
     text: str = ""
     lots: int | None = None
     trade_id: str | None = None
@@ -95,7 +96,7 @@ def require_approved(found: Followed) -> None:
     """Raises RiskRefused where risk said no, UsageError where it was not approved for another reason."""
     if found.outcome == ProposalOutcome.APPROVED:
         return
-    if found.outcome in (NOT_PROPOSED, ProposalOutcome.REFUSED):
+    if found.is_by_risk or found.outcome == ProposalOutcome.REFUSED:
         raise RiskRefused(
             f"not traded: {found.text}", hint="volguard why shows the decision with its figures"
         )
@@ -121,7 +122,8 @@ def _after_row(found: Followed, record: DecisionMade | ProposalMade | ProposalCl
         case DecisionMade(decision=decision):
             is_ours = decision.figures.get("asked_for") == asked and decision.action is Action.REFUSED
             if is_ours and found.card is None:
-                return replace(found, outcome=NOT_PROPOSED, text=decision.text)
+                by_risk = bool(decision.breaches)
+                return replace(found, outcome=NOT_PROPOSED, is_by_risk=by_risk, text=decision.text)
         case ProposalMade(card=card):
             if card.figures.get("asked_for") == asked and found.card is None:
                 return replace(found, card=card)
