@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 
@@ -22,13 +22,13 @@ from tests.fakes import (
     shipped,
     shipped_rules,
 )
-from volguard.backtest.play import DayPlan, PlayedDay, Player, PlaySettings
+from volguard.backtest.play import DayLeftOut, DayPlan, PlayedDay, Player, PlaySettings, SkippedDay
 from volguard.config import Root
-from volguard.engine.carried import book_to_carry
 from volguard.engine.state import State
 from volguard.model.book import positions_of
 from volguard.model.errors import DataError
 from volguard.model.event import DecisionMade, HistoryLoaded
+from volguard.model.instrument import OptionContract
 from volguard.model.units import IST
 from volguard.volatility.ewma_nse import sigma_after
 from volguard.volatility.forecast import NO_FORECASTS
@@ -68,7 +68,9 @@ def player() -> Player:
 
 @cache
 def two_days() -> tuple[PlayedDay, ...]:
-    return tuple(player().play_all([plan(FIRST), plan(SECOND)]))
+    played = tuple(player().play_all([plan(FIRST), plan(SECOND)]))
+    assert all(isinstance(day, PlayedDay) for day in played)
+    return played  # type: ignore[return-value]
 
 
 def test_a_played_day_is_the_session_of_that_day() -> None:
@@ -98,16 +100,56 @@ def test_an_expiry_is_settled_at_the_official_close() -> None:
     """What is held of it after the close goes at its intrinsic value; without that close it is an error."""
     first = two_days()[0]
     expiry = min(p.contract.expiry for p in first.held)
-    started = plan(expiry).started
-    carried = book_to_carry(first.desk, "before", started.ts, expiry)
     # No look at the market: nothing closes it before the close.
     blind = replace(plan(expiry, "24000.00"), market=_Silent(plan(expiry).market))
-    done = player().play(blind, carried)
+    _, done = player().play_all([plan(FIRST), blind])
     assert {one.contract.expiry for one in done.settled} == {expiry}
-    assert all(p.contract.expiry > expiry for p in done.held)
+    assert isinstance(done, PlayedDay) and all(p.contract.expiry > expiry for p in done.held)
     assert done.cash_inr == sum(one.cash_inr - one.charges_inr for one in done.settled)
     with pytest.raises(DataError, match="the official close is not known"):
-        player().play(replace(blind, final_level=None), carried)
+        list(player().play_all([plan(FIRST), replace(blind, final_level=None)]))
+
+
+def test_a_day_left_out_settles_what_expires_on_it_and_trades_nothing() -> None:
+    first = two_days()[0]
+    expiry = min(p.contract.expiry for p in first.held)
+    left_out = DayLeftOut(day=expiry, reason="no VIX", final_level=Decimal("24000.00"))
+    _, skipped = player().play_all([plan(FIRST), left_out])
+    assert isinstance(skipped, SkippedDay) and skipped.reason == "no VIX"
+    assert [one.contract for one in skipped.settled] == [
+        p.contract for p in first.held if p.contract.expiry == expiry
+    ]
+    assert skipped.attribution.total_inr == skipped.cash_inr - sum(
+        (p.quantity * _mid_of(first, p.contract) for p in first.held if p.contract.expiry == expiry),
+        Decimal(0),
+    )
+
+
+def test_the_attribution_of_each_day_sums_to_its_p_and_l() -> None:
+    first, second = two_days()
+    assert first.marks_inr is not None and second.marks_inr is not None
+    made = first.cash_inr + first.marks_inr
+    assert first.attribution.total_inr == made
+    made = second.cash_inr + second.marks_inr - first.marks_inr
+    assert second.attribution.total_inr == made
+    assert first.attribution.costs_inr == -first.charges_inr and first.attribution.execution_inr < 0
+
+
+def test_an_expiry_that_was_moved_takes_what_is_held_along() -> None:
+    first = two_days()[0]
+    day = first.held[0].contract.expiry
+    moved = {day: day - timedelta(days=1)}
+    _, second = player().play_all([plan(FIRST), replace(plan(SECOND), moved=moved)])
+    assert isinstance(second, PlayedDay) and second.moved == moved
+    carried = {fill.contract.expiry for trade in second.desk.book.trades for fill in trade.fills}
+    assert day not in carried and day - timedelta(days=1) in carried
+
+
+def _mid_of(day: PlayedDay, contract: OptionContract) -> Decimal:
+    last = list(plan(day.trading_date).market.snapshots())[-1]
+    row = last.listing.row(contract)
+    assert row is not None
+    return Decimal(repr(float(0.5 * (last.bid[row] + last.ask[row]))))
 
 
 class _Silent:

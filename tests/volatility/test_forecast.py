@@ -13,11 +13,13 @@ import pytest
 from tests.chains import shipped_models
 from tests.volatility.real_data import daily
 from volguard.model.market import DailyBar, VarianceForecasts
+from volguard.volatility.evaluate import fitted_months
 from volguard.volatility.forecast import (
     MONTH_SESSIONS,
     NO_FORECASTS,
     ForecastReach,
     forecast_of,
+    forecasts_by_day,
     make_forecasts,
     month_forecasts,
 )
@@ -127,3 +129,29 @@ def test_progress_hears_each_month_once() -> None:
     found = month_forecasts(bars(), MODELS, date(2025, 6, 10), heard.append)
     months = sorted({(day.year, day.month) for day in found})
     assert [(day.year, day.month) for day in heard] == months
+
+
+def test_forecasts_of_many_days_are_those_of_each_month_and_never_look_ahead() -> None:
+    first = date(2025, 11, 20)
+    heard: list[date] = []
+    found = dict(forecasts_by_day(bars(), first, MODELS, REACH, heard.append))
+    assert list(found) == [bar.day for bar in bars() if bar.day >= first]
+    # The fit of a month knows the sessions before it, its state moves on daily.
+    row = next(i for i, bar in enumerate(bars()) if bar.day >= date(2025, 12, 1))
+    fitted = next(
+        iter(fitted_months(bars()[: row + 2], bars()[row].day, date.max, MODELS, sessions_max=45.0))
+    )
+    second = found[bars()[row + 1].day]
+    assert second.total_variance["garch_t"][10] == fitted.sets[1].models[Model.GARCH_T].total_variance(10.0)
+    assert len(fitted.sets) == 2 and set(second.total_variance) == {model.value for model in Model}
+    # A history that ends earlier says the same of its last day: nothing later was seen.
+    cut = bars()[:-8]
+    assert dict(forecasts_by_day(cut, first, MODELS, REACH))[cut[-1].day] == found[cut[-1].day]
+    past = found[bars()[-1].day].past_month
+    assert [one.day for one in past] == [bar.day for bar in bars()[-60:]]
+    assert heard[-2:] == [date(2025, 11, 3), date(2025, 12, 1)]
+
+
+def test_forecasts_of_no_day_are_none() -> None:
+    assert dict(forecasts_by_day(bars(), date(2030, 1, 1), MODELS, REACH)) == {}
+    assert dict(forecasts_by_day((), date(2020, 1, 1), MODELS, REACH)) == {}

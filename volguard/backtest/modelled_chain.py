@@ -8,9 +8,10 @@ would lie below a tick. Prices of a chain are modelled: whoever reports on them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -63,8 +64,9 @@ class _Terms:
 class ModelledChains:
     """Makes listings and snapshots; `carry(day)` is the forward's growth over the index, continuous per year.
 
-    `expiries` nearest weekly and monthly expiries are listed (longer contracts are not modelled), `strikes`
-    strikes each, an odd number around the money.
+    `expiries` nearest weekly and monthly expiries are listed, and every monthly one up to `monthly_days`
+    calendar days ahead (quarterly and longer contracts are not modelled); `strikes` strikes each, an odd
+    number around the money.
     """
 
     def __init__(
@@ -77,38 +79,41 @@ class ModelledChains:
         underlying: Underlying,
         carry: Callable[[date], float],
         expiries: int = 2,
+        monthly_days: int = 0,
         strikes: int = 81,
     ) -> None:
         if expiries < 1 or strikes < 1 or strikes % 2 == 0:
             raise ValueError(f"expiries was {expiries} and strikes {strikes}, must be 1 or more, strikes odd")
         self._parameters, self._spreads, self._contracts = parameters, spreads, contracts
         self._clock, self._underlying, self._carry = clock, underlying, carry
-        self._expiries, self._strikes = expiries, strikes
+        self._expiries, self._monthly_days, self._strikes = expiries, monthly_days, strikes
         self._terms_of: dict[date, _Terms] = {}
-        self._ladder = np.arange(strikes, dtype=np.float64)
-        self._offsets = np.arange(expiries + 1) * 2 * strikes
-        self._is_call = np.tile(RIGHTS, expiries * strikes)
 
-    def listing(self, trading_date: date, level: float) -> Listing:
-        """Contracts of a trading date with strikes around `level`.
+    def listing(self, trading_date: date, level: float, held: Collection[int] = ()) -> Listing:
+        """Contracts of a trading date with strikes around `level`, as far out as those of `held` lie.
 
         Raises DateNotCovered outside the rules, DataError where strikes would not be positive.
         """
         terms = self._terms(trading_date)
         half = self._strikes // 2
+        if held:
+            far = max(abs(strike - level) for strike in held)
+            half = max(half, *(math.ceil(far / step) + 1 for step in terms.steps))
         lowest = [step * (round(level / step) - half) for step in terms.steps]
         if min(lowest) <= 0:
             raise DataError(
-                f"{self._strikes} strikes around {level} on {trading_date} reach below 0",
+                f"{2 * half + 1} strikes around {level} on {trading_date} reach below 0",
                 hint="ask for fewer strikes",
             )
-        ladders = [low + step * self._ladder for low, step in zip(lowest, terms.steps, strict=True)]
+        count = 2 * half + 1
+        ladder = np.arange(count, dtype=np.float64)
+        ladders = [low + step * ladder for low, step in zip(lowest, terms.steps, strict=True)]
         return Listing(
             underlying=self._underlying,
             expiries=tuple(expiry.day for expiry in terms.expiries),
-            offsets=self._offsets,
+            offsets=np.arange(len(ladders) + 1) * 2 * count,
             strike=np.repeat(np.concatenate(ladders), 2),
-            is_call=self._is_call,
+            is_call=np.tile(RIGHTS, len(ladders) * count),
         )
 
     def values(
@@ -116,8 +121,8 @@ class ModelledChains:
     ) -> ModelledValues:
         """Theoretical prices at each moment of what is listed then; fields of `state` are (moments,).
 
-        Raises DataError naming the moment at which something that the model needs is not above 0, or at
-        which a listed expiry has closed.
+        Every listing has as many expiries and strikes as the first. Raises DataError naming the moment at
+        which something that the model needs is not above 0, or a listed expiry has closed.
         """
         _require_known(times, state)
         left = self._clock.lefts(times, [listing.expiries for listing in listings])
@@ -134,7 +139,7 @@ class ModelledChains:
         discount = np.exp(-carry * years)
         forward = state.level[:, None, None] / discount
         strike = np.stack([listing.strike[::2] for listing in listings]).reshape(
-            len(times), self._expiries, self._strikes
+            len(times), len(listings[0].expiries), -1
         )
         k = np.log(strike / forward)
         theta = found.theta[..., None]
@@ -211,13 +216,18 @@ class ModelledChains:
             raise DateNotCovered(
                 "contracts.listing", trading_date, f"{self._expiries} expiries of {underlying}"
             )
-        near = near[: self._expiries]
-        days = [one.day for one in near]
+        last = trading_date + timedelta(days=self._monthly_days)
+        taken = [
+            row
+            for row, one in enumerate(near)
+            if row < self._expiries or (one.cycle is ExpiryCycle.MONTHLY and one.day <= last)
+        ]
+        days = [near[row].day for row in taken]
         return _Terms(
-            expiries=tuple(near),
+            expiries=tuple(near[row] for row in taken),
             steps=tuple(contracts.strike_step(underlying, trading_date, day) for day in days),
             lots=np.array([contracts.lot_size(underlying, trading_date, day) for day in days]),
-            liquidity=liquidity_columns(liquidity_rows(self._spreads, near)),
+            liquidity=liquidity_columns(liquidity_rows(self._spreads, near[: taken[-1] + 1]))[taken],
             carry=self._carry(trading_date),
         )
 

@@ -1,4 +1,4 @@
-"""One day of modelled chains as a market: a look every so many seconds along a path of the index.
+"""One day of modelled chains as a market: looks along a path of the index, and more of them when it matters.
 
 What is real is the index (its four prices of the day) and India VIX of the session before; every option quote
 is the model's. A session on it says so: its source is of kind `modelled`.
@@ -8,25 +8,44 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final
 
+import numpy as np
+
+from volguard.backtest.attention import Attention
 from volguard.backtest.daily_path import DayPath
 from volguard.backtest.known_state import Known
 from volguard.backtest.modelled_chain import ModelledChains
 from volguard.model.instrument import Underlying
-from volguard.model.market import Capabilities, ChainSnapshot, SourceInfo
+from volguard.model.market import Capabilities, ChainSnapshot, Listing, SourceInfo
 
 KIND: Final = "modelled"
 DIGEST_BYTES: Final = 16
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookSettings:
+    """How often the market is looked at: every `every_s`; while something is under way again each `close_s`,
+    at most `close_looks` times.
+    """
+
+    every_s: float
+    close_s: float
+    close_looks: int
+
+    def __post_init__(self) -> None:
+        if not (0.0 < self.close_s < self.every_s and self.close_looks >= 0):
+            raise ValueError(f"looks cannot be so often: {self}")
+
+
 class ModelledMarket:
     """Implements ports.MarketData. `model_digest` names the model's parameters; equal digests, equal markets.
 
-    Strikes are listed around the index's first level of the day. Raises DataError where the state before the
-    day is not known, DateNotCovered outside the dated rules.
+    Strikes are listed around the index's first level of the day, and out to those that are held. Raises
+    DataError where the state before the day is not known, DateNotCovered outside the dated rules.
     """
 
     def __init__(
@@ -36,28 +55,60 @@ class ModelledMarket:
         known: Known,
         *,
         underlying: Underlying,
-        cadence_s: float,
+        looks: LookSettings,
+        attention: Attention,
         model_digest: str,
     ) -> None:
         self._chains, self._path, self._known = chains, path, known
+        self._looks, self._attention = looks, attention
+        day = path.times[0].date()
         self.info = SourceInfo(
             kind=KIND,
-            label=f"{underlying} {path.times[0].date().isoformat()}, every {cadence_s:.0f} s",
+            label=f"{underlying} {day.isoformat()}, every {looks.every_s:.0f} s",
             underlying=underlying,
-            trading_date=path.times[0].date(),
-            capabilities=Capabilities(spot=True, vix=True, quote_time=True, depth=False, cadence_s=cadence_s),
+            trading_date=day,
+            capabilities=Capabilities(
+                spot=True, vix=True, quote_time=True, depth=False, cadence_s=looks.every_s
+            ),
             digest=_digest(path, known, model_digest),
         )
 
     def snapshots(self, after: datetime | None = None) -> Iterator[ChainSnapshot]:
-        """The day's looks later than `after`, oldest first."""
-        return (shot for shot in self._made if after is None or shot.ts > after)
+        """The day's looks later than `after`, oldest first, and those in between that are asked for."""
+        times, levels = self._path.times, self._path.level
+        nexts = (*times[1:], None)
+        for shot, upcoming, then in zip(self._made, nexts, (*levels[1:], levels[-1]), strict=True):
+            if after is not None and shot.ts <= after:
+                continue
+            yield shot
+            for ts, level in self._between(shot, upcoming, float(then)):
+                yield self._look(ts, level)
+
+    def _between(
+        self, shot: ChainSnapshot, upcoming: datetime | None, then: float
+    ) -> Iterator[tuple[datetime, float]]:
+        now = float(shot.underlying_ltp or 0.0)
+        whole_s = self._looks.every_s if upcoming is None else (upcoming - shot.ts).total_seconds()
+        for count in range(1, self._looks.close_looks + 1):
+            gone_s = count * self._looks.close_s
+            if not self._attention.is_close or gone_s >= whole_s:
+                return
+            yield shot.ts + timedelta(seconds=gone_s), now + (then - now) * gone_s / whole_s
+
+    def _look(self, ts: datetime, level: float) -> ChainSnapshot:
+        state = self._known.state(np.array([level]))
+        return self._chains.snapshots([ts], state, [self._listing])[0]
+
+    @cached_property
+    def _listing(self) -> Listing:
+        day = self.info.trading_date
+        held = {p.contract.strike for p in self._attention.held if p.contract.expiry >= day}
+        return self._chains.listing(day, float(self._path.level[0]), held)
 
     @cached_property
     def _made(self) -> tuple[ChainSnapshot, ...]:
         times, level = self._path.times, self._path.level
-        listing = self._chains.listing(self.info.trading_date, float(level[0]))
-        return tuple(self._chains.snapshots(times, self._known.state(level), [listing] * len(times)))
+        return tuple(self._chains.snapshots(times, self._known.state(level), [self._listing] * len(times)))
 
 
 def _digest(path: DayPath, known: Known, model_digest: str) -> str:

@@ -7,19 +7,25 @@ history) comes with each day; what an option is worth at its expiry is settled a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from volguard.adapters.journal_codec import encode
 from volguard.adapters.paper import PaperExchange
+from volguard.backtest.attention import Attention
+from volguard.backtest.attribution import Attribution
+from volguard.backtest.held_legs import HeldLegs, marks_inr
+from volguard.backtest.moved_expiry import desk_with_moved
 from volguard.backtest.settlement import Settlement, settle
 from volguard.engine.carried import book_to_carry
-from volguard.engine.state import Desk, State
+from volguard.engine.held_risk import margin_inputs
+from volguard.engine.state import Desk, State, Step
 from volguard.engine.step import Engine
-from volguard.measure.market_view import MarketView
+from volguard.measure.book_risk import book_margin
+from volguard.measure.margin import Margin
 from volguard.model.book import ZERO, Fill, Position
 from volguard.model.decision import Decision
 from volguard.model.errors import DataError
@@ -36,7 +42,6 @@ from volguard.model.event import (
     StepFailed,
 )
 from volguard.model.market import SourceInfo
-from volguard.model.units import PAISA
 from volguard.ports import Clock, MarketData
 from volguard.runner import Pace, Runner, Watch
 
@@ -54,19 +59,52 @@ class PlaySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayPlan:
-    """One day to be played; `final_level` is the index's official close, None where it is not known."""
+    """One day to be played; `final_level` is the index's official close, None where it is not known.
+
+    `moved`: expiries of what is held that are another day now, by the day they were.
+    """
 
     market: MarketData
     started: SessionStarted
     history: HistoryLoaded
     final_level: Decimal | None
+    moved: Mapping[date, date] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayLeftOut:
+    """A session that cannot be played, and why; what expires on it is settled all the same."""
+
+    day: date
+    reason: str
+    final_level: Decimal | None
+    moved: Mapping[date, date] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedDay:
+    """What a day that was left out did to the book; `desk` of the session before, None: there was none."""
+
+    day: date
+    reason: str
+    desk: Desk | None
+    settled: tuple[Settlement, ...]
+    attribution: Attribution
+
+    @property
+    def cash_inr(self) -> Decimal:
+        """Rupees that settlement brought, its tax taken off."""
+        return sum((one.cash_inr - one.charges_inr for one in self.settled), ZERO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayedDay:
     """What a day left: its decisions, its fills, what was settled, and what is held overnight.
 
-    `marks_inr` is the worth of what is held at the mids of the last look; None where a leg has no mid then.
+    marks_inr        worth of what is held, marked as `held_legs` says; None where a leg has no mark
+    margin_inr       the most that what was held needed at any look, 0 without; None: not known at one of them
+    attribution      of the P&L of the day at those marks
+    moved            expiries that became another day since the session before
     """
 
     started: SessionStarted
@@ -77,6 +115,10 @@ class PlayedDay:
     settled: tuple[Settlement, ...]
     held: tuple[Position, ...]
     marks_inr: Decimal | None
+    margin_inr: float | None
+    regime: str
+    attribution: Attribution
+    moved: Mapping[date, date]
     alerts: tuple[Alert, ...]
     failed_steps: int
 
@@ -99,10 +141,15 @@ class PlayedDay:
 
 
 class Player:
-    """Plays days with one engine; `clock` times steps alone, decisions never see it."""
+    """Plays days with one engine; `clock` times steps alone, decisions never see it.
+
+    `attention` hears every state: markets that are made look at it.
+    """
 
     def __init__(self, engine: Engine, settings: PlaySettings, clock: Clock) -> None:
         self._engine, self._settings, self._clock = engine, settings, clock
+        self._legs = HeldLegs()
+        self.attention = Attention()
 
     def exchange(self, info: SourceInfo) -> PaperExchange:
         """A paper exchange in the lots of a session's date."""
@@ -114,9 +161,26 @@ class Player:
             lot_size=lambda expiry: contracts.lot_size(info.underlying, info.trading_date, expiry),
         )
 
-    def play(self, plan: DayPlan, carried: BookCarried | None = None) -> PlayedDay:
-        """One day from open to close. Raises DataError where what expired on it cannot be settled."""
+    def play_all(self, plans: Iterable[DayPlan | DayLeftOut]) -> Iterator[PlayedDay | SkippedDay]:
+        """Day after day, what one holds carried to the next; once.
+
+        Raises DataError where what expired on a day cannot be settled.
+        """
+        book: _Overnight | None = None
+        for plan in plans:
+            if book is not None and plan.moved:
+                book = replace(book, desk=desk_with_moved(book.desk, plan.moved))
+            self._legs.moved(plan.moved)
+            if isinstance(plan, DayLeftOut):
+                yield self._skipped(plan, book)
+                continue
+            played = self._play(plan, None if book is None else book.carried_to(plan.started))
+            book = _Overnight(desk=played.desk, session_id=played.started.session_id)
+            yield played
+
+    def _play(self, plan: DayPlan, carried: BookCarried | None) -> PlayedDay:
         log = _DayLog()
+        watched = _Watched(self._engine, self._legs, log, self.attention)
         info = plan.market.info
         runner = Runner(
             engine=self._engine,
@@ -128,24 +192,30 @@ class Player:
             pace=Pace(speed=None),
             checkpoint_s=self._settings.checkpoint_s,
             gap_cadences=self._settings.gap_cadences,
-            show=lambda _state, _step: None,
+            show=watched.show,
         )
         opening: tuple[Event, ...] = (plan.started, plan.history)
         state = runner.run(opening if carried is None else (*opening, carried), State()).state
         if state.desk is None:
             raise ValueError(f"the session of {plan.started.trading_date} never began")
-        return self._played(plan, log, state, state.desk)
+        return self._played(plan, log, watched, state, state.desk)
 
-    def play_all(self, plans: Iterable[DayPlan]) -> Iterator[PlayedDay]:
-        """Day after day, what one holds carried to the next. Raises DataError as `play` does."""
-        before: PlayedDay | None = None
-        for plan in plans:
-            before = self.play(plan, _carried(before, plan.started))
-            yield before
+    def _skipped(self, plan: DayLeftOut, book: _Overnight | None) -> SkippedDay:
+        held = () if book is None else book.desk.book.positions
+        return SkippedDay(
+            day=plan.day,
+            reason=plan.reason,
+            desk=None if book is None else book.desk,
+            settled=self._settled(plan.day, plan.final_level, held),
+            attribution=self._legs.told(),
+        )
 
-    def _played(self, plan: DayPlan, log: _DayLog, state: State, desk: Desk) -> PlayedDay:
+    def _played(self, plan: DayPlan, log: _DayLog, watched: _Watched, state: State, desk: Desk) -> PlayedDay:
         day, held = plan.started.trading_date, desk.book.positions
-        settled = self._settled(plan, held)
+        tick = self._engine.rules.contracts.tick(plan.market.info.underlying, day)
+        if state.market is not None:
+            self._legs.marked(state.market, tick)
+        settled = self._settled(day, plan.final_level, held)
         left = tuple(p for p in held if p.contract.expiry > day)
         return PlayedDay(
             started=plan.started,
@@ -155,20 +225,61 @@ class Player:
             fills=tuple(log.fills),
             settled=settled,
             held=left,
-            marks_inr=_marks_inr(left, state.market),
+            marks_inr=marks_inr(state.market, [(p.contract, p.quantity) for p in left], tick),
+            margin_inr=watched.margin_inr,
+            regime=state.outlook.regime.regime.value,
+            attribution=self._legs.told(),
+            moved=plan.moved,
             alerts=tuple(log.alerts),
             failed_steps=log.failed,
         )
 
-    def _settled(self, plan: DayPlan, held: Sequence[Position]) -> tuple[Settlement, ...]:
-        day = plan.started.trading_date
+    def _settled(
+        self, day: date, final_level: Decimal | None, held: Sequence[Position]
+    ) -> tuple[Settlement, ...]:
         expiring = [p for p in held if p.contract.expiry == day]
         if not expiring:
             return ()
-        if plan.final_level is None:
+        if final_level is None:
             names = ", ".join(p.contract.symbol for p in expiring)
-            raise DataError(f"{names} expired on {day.isoformat()}, and the official close is not known")
-        return settle(expiring, day, plan.final_level, self._engine.rules.charges)
+            raise DataError(
+                f"{names} expired on {day.isoformat()}, and the official close is not known",
+                hint="settlement needs the index's close of that day: give a history that holds it",
+            )
+        settled = settle(expiring, day, final_level, self._engine.rules.charges)
+        self._legs.settled(settled, final_level)
+        return settled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Overnight:
+    desk: Desk
+    session_id: str
+
+    def carried_to(self, started: SessionStarted) -> BookCarried | None:
+        return book_to_carry(self.desk, self.session_id, started.ts, started.trading_date)
+
+
+class _Watched:
+    # What is told of a day look by look, beside its journal.
+    def __init__(self, engine: Engine, legs: HeldLegs, log: _DayLog, attention: Attention) -> None:
+        self._engine, self._legs, self._log, self._attention = engine, legs, log, attention
+        self._told = 0  # fills whose look has come
+        self.margin_inr: float | None = 0.0
+
+    def show(self, state: State, step: Step) -> None:  # noqa: ARG002 - the runner's
+        self._attention.note(state)
+        view, desk = state.market, state.desk
+        if view is None or desk is None or view.ts != desk.now:
+            return
+        fresh = [fill for fill in self._log.fills[self._told :] if fill.ts <= view.ts]
+        self._legs.traded(view, fresh)
+        self._told += len(fresh)
+        if desk.book.positions and self.margin_inr is not None:
+            inputs = margin_inputs(desk, state.outlook, self._engine.rules)
+            found = book_margin(view, desk.book.positions, inputs)
+            needed = float(found.total_inr) if isinstance(found, Margin) else None
+            self.margin_inr = None if needed is None else max(needed, self.margin_inr)
 
 
 class _DayLog:
@@ -206,20 +317,3 @@ class _DayLog:
 
     def checkpoint(self, ts: datetime, state: Any) -> None:
         pass
-
-
-def _carried(before: PlayedDay | None, started: SessionStarted) -> BookCarried | None:
-    if before is None:
-        return None
-    return book_to_carry(before.desk, before.started.session_id, started.ts, started.trading_date)
-
-
-def _marks_inr(held: Sequence[Position], view: MarketView | None) -> Decimal | None:
-    total = ZERO
-    for position in held:
-        row = view.row(position.contract) if view is not None else None
-        mid = float(view.mid[row]) if view is not None and row is not None else float("nan")
-        if mid != mid:  # nan: it has no mid
-            return None
-        total += position.quantity * Decimal(repr(mid))
-    return total.quantize(PAISA)

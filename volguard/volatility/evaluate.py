@@ -85,28 +85,46 @@ class Regression:
     r_squared: float
 
 
-def forecast_months(bars: tuple[DailyBar, ...], settings: EvaluationSettings) -> Iterator[MonthForecasts]:
-    """The forecasts of each month, one fit each: a caller can show progress, or keep months already done."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedMonth:
+    """The sets of one month, one after the close of each bar whose position is in `rows`."""
+
+    rows: tuple[int, ...]
+    sets: tuple[FittedSet, ...]
+
+
+def fitted_months(
+    bars: tuple[DailyBar, ...], first: date, last: date, models: ModelSettings, *, sessions_max: float
+) -> Iterator[FittedMonth]:
+    """Sets good for `sessions_max` sessions after each close from `first` to `last`, one fit a month."""
     columns = ohlc_of(bars)
     returns, ranges = log_returns(columns.close), range_variance(columns)
-    wanted = [i for i, bar in enumerate(bars) if settings.first <= bar.day <= settings.last and i > 0]
+    wanted = [i for i, bar in enumerate(bars) if first <= bar.day <= last and i > 0]
     for _, group in groupby(wanted, key=lambda i: (bars[i].day.year, bars[i].day.month)):
-        rows = list(group)
+        rows = tuple(group)
         before = Ohlc(
             open=columns.open[: rows[0]],
             high=columns.high[: rows[0]],
             low=columns.low[: rows[0]],
             close=columns.close[: rows[0]],
         )
-        fitted = fit_models(before, settings.models, sessions_max=max(settings.horizons))
-        months: list[dict[str, list[float]]] = []
+        fitted = fit_models(before, models, sessions_max=sessions_max)
+        sets: list[FittedSet] = []
         for i in rows:
             fitted = fitted.after(Session(log_return=float(returns[i - 1]), range_variance=float(ranges[i])))
-            months.append(_forecasts(fitted, settings.horizons))
+            sets.append(fitted)
+        yield FittedMonth(rows=rows, sets=tuple(sets))
+
+
+def forecast_months(bars: tuple[DailyBar, ...], settings: EvaluationSettings) -> Iterator[MonthForecasts]:
+    """The forecasts of each month, one fit each: a caller can show progress, or keep months already done."""
+    reach = max(settings.horizons)
+    for month in fitted_months(bars, settings.first, settings.last, settings.models, sessions_max=reach):
+        days = [_forecasts(fitted, settings.horizons) for fitted in month.sets]
         yield MonthForecasts(
-            days=tuple(bars[i].day for i in rows),
-            row=tuple(rows),
-            variance={name: np.array([day[name] for day in months]) for name in _names()},
+            days=tuple(bars[i].day for i in month.rows),
+            row=month.rows,
+            variance={name: np.array([day[name] for day in days]) for name in _names()},
         )
 
 

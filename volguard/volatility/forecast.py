@@ -6,7 +6,7 @@ The forecast is the median of the models that converged and reach so far; withou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -14,13 +14,15 @@ from typing import Final
 import numpy as np
 
 from volguard.model.market import DailyBar, MonthForecast, VarianceForecasts
-from volguard.volatility.evaluate import MEDIAN, EvaluationSettings, forecast_months
+from volguard.volatility.evaluate import MEDIAN, EvaluationSettings, fitted_months, forecast_months
 from volguard.volatility.ewma_nse import sigma_after
 from volguard.volatility.models import (
+    FittedSet,
     HorizonForecast,
     Model,
     ModelSettings,
     fit_models,
+    forecast_over,
     median_forecast,
 )
 from volguard.volatility.realized import SESSIONS_PER_YEAR, ohlc_of
@@ -47,6 +49,41 @@ def make_forecasts(
     if not bars:
         return NO_FORECASTS
     fitted = fit_models(ohlc_of(bars), settings, sessions_max=float(reach.sessions_max))
+    past = month_forecasts(bars, settings, bars[-reach.past_sessions :][0].day)
+    return _of_fitted(fitted, bars, past, reach)
+
+
+def forecasts_by_day(
+    bars: tuple[DailyBar, ...],
+    first: date,
+    settings: ModelSettings,
+    reach: ForecastReach,
+    progress: Callable[[date], None] = lambda _: None,
+) -> Iterator[tuple[date, VarianceForecasts]]:
+    """What was forecast after the close of each bar from `first` on, each knowing bars up to its own alone.
+
+    As `make_forecasts`, but fitted once a month, at its first session, and moved on daily: for records of
+    many days. `progress` hears the first day of each month done.
+    """
+    began = next((i for i, bar in enumerate(bars) if bar.day >= first), len(bars))
+    past_from = max(0, began + 1 - reach.past_sessions)
+    if began == len(bars):
+        return
+    past: dict[date, float | None] = {}
+    for month in fitted_months(
+        bars, bars[past_from].day, bars[-1].day, settings, sessions_max=float(reach.sessions_max)
+    ):
+        for row, fitted in zip(month.rows, month.sets, strict=True):
+            ahead = forecast_over(fitted, float(MONTH_SESSIONS))
+            past[bars[row].day] = None if ahead is None else ahead.volatility
+            if row >= began:
+                yield bars[row].day, _of_fitted(fitted, bars[: row + 1], past, reach)
+        progress(bars[month.rows[0]].day)
+
+
+def _of_fitted(
+    fitted: FittedSet, bars: tuple[DailyBar, ...], past: Mapping[date, float | None], reach: ForecastReach
+) -> VarianceForecasts:
     curves = {
         name.value: (0.0, *(_known(model.total_variance(float(n))) for n in range(1, reach.sessions_max + 1)))
         for name, model in fitted.models.items()
@@ -57,7 +94,7 @@ def make_forecasts(
         nse_sigma_daily=sigma_after([bar.day for bar in bars], np.array([bar.close for bar in bars])),
         past_month=tuple(
             MonthForecast(day=day, volatility=level)
-            for day, level in month_forecasts(bars, settings, bars[-reach.past_sessions :][0].day).items()
+            for day, level in list(past.items())[-reach.past_sessions :]
         ),
     )
 

@@ -1,0 +1,38 @@
+"""What the market of a played day is watched for: what is held stays listed, what goes on is looked at often.
+
+A daily record has a look every half an hour; an order that is under way then, or an exit that waits to be
+seen again, would meet the next look at another price. While something is under way the market is asked again
+after seconds, as a live feed would show it.
+"""
+
+from __future__ import annotations
+
+from volguard.engine.exits import MARKET
+from volguard.engine.state import State
+from volguard.model.book import Position
+
+
+class Attention:
+    """Hears the state after each step; begins with nothing held and nothing under way."""
+
+    def __init__(self) -> None:
+        self._state = State()
+
+    def note(self, state: State) -> None:
+        """The state after a step, or at the end of a day."""
+        self._state = state
+
+    @property
+    def held(self) -> tuple[Position, ...]:
+        """All positions."""
+        desk = self._state.desk
+        return () if desk is None else desk.book.positions
+
+    @property
+    def is_close(self) -> bool:
+        """Whether orders, baskets or rolls are under way, or an exit waits to be confirmed."""
+        desk = self._state.desk
+        if desk is None:
+            return False
+        waits = any(one.trade_id != MARKET for one in desk.confirmations)
+        return bool(desk.book.live_orders or desk.baskets or desk.rolls or waits)
