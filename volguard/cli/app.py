@@ -10,6 +10,7 @@ import typer
 
 from volguard import __version__
 from volguard.cli import (
+    backtest,
     chain,
     config,
     data,
@@ -57,6 +58,7 @@ app.command("shadow")(run.shadow)
 app.command("semi-auto")(run.semi_auto)
 app.command("proposals")(proposals.proposals)
 app.command("trade")(trade.trade)
+app.command("backtest")(backtest.backtest)
 app.command("status")(status.status)
 app.command("flatten")(flatten.flatten)
 app.command("reconcile")(reconcile.reconcile)

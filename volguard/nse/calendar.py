@@ -184,6 +184,11 @@ class Calendar:
             return True
         return day in self._day_set
 
+    @property
+    def last_day(self) -> date:
+        """The last date that it covers."""
+        return self._last
+
     def previous_trading_day(self, day: date) -> date:
         """The last trading day strictly before. Raises DateNotCovered when the calendar begins later."""
         self._require(day)

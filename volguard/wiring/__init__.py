@@ -7,8 +7,11 @@ from volguard.wiring.session import (
     SessionRequest,
     Surroundings,
     engine_of,
+    forecast_reach,
+    history_of_session,
     open_session,
     platform_text,
+    started_of,
 )
 from volguard.wiring.sources import (
     Source,
@@ -30,10 +33,13 @@ __all__ = [
     "Surroundings",
     "data_folder_of",
     "engine_of",
+    "forecast_reach",
     "history_folder_of",
+    "history_of_session",
     "open_recording",
     "open_session",
     "open_source",
     "platform_text",
     "rules_of",
+    "started_of",
 ]

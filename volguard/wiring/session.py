@@ -156,7 +156,7 @@ def open_session(
     with ExitStack() as opened:
         source = _open_market(request, settings, root, rules, held, around)
         opened.callback(source.close)
-        started = _started(request.phase, loaded, source, rules)
+        started = started_of(request.phase, loaded, source, rules)
         path = _path_of(request, settings, root, started, around.note)
         engine = Engine(settings.engine, rules)
         journal = SqliteJournal.open(path, create=True)
@@ -206,7 +206,7 @@ def open_session(
                     state,
                     replace(started, session_id=session_id_of(path, started)),
                     journal,
-                    lambda: _history(settings, source, rules, started.ts, around.note),
+                    lambda: history_of_session(settings, source, rules, started.ts, around.note),
                 ),
                 *closed_elsewhere(path, state),
                 *_carried(path, state, started, around.note),
@@ -318,7 +318,8 @@ def platform_text() -> str:
     )
 
 
-def _started(phase: Phase, loaded: Loaded[Settings], source: Source, rules: Rules) -> SessionStarted:
+def started_of(phase: Phase, loaded: Loaded[Settings], source: Source, rules: Rules) -> SessionStarted:
+    """The first event of a session on a market; its session has no name yet."""
     info = source.market.info
     return SessionStarted(
         ts=source.began_at or opening_time(rules, info.trading_date),
@@ -338,18 +339,24 @@ def _started(phase: Phase, loaded: Loaded[Settings], source: Source, rules: Rule
     )
 
 
-def _history(
-    settings: Settings, source: Source, rules: Rules, opened: datetime, note: Callable[[str], None]
-) -> HistoryLoaded:
-    info, history = source.market.info, source.history
-    past = settings.iv_rv.history_sessions
-    index = history.daily(info.underlying, info.trading_date) if history is not None else ()
-    vix = history.daily(VIX_NAME, info.trading_date) if history is not None else ()
-    held = history.participants(info.trading_date) if isinstance(history, FileHistory) else ()
+def forecast_reach(settings: Settings) -> ForecastReach:
+    """How far ahead the forecasts of a session go: to the last expiry that a bucket may trade."""
     days = max(
         (bucket.expiry_days_max for bucket in settings.bucket.values() if bucket.is_enabled), default=1
     )
-    reach = ForecastReach(sessions_max=max(days, MONTH_SESSIONS), past_sessions=past)
+    return ForecastReach(
+        sessions_max=max(days, MONTH_SESSIONS), past_sessions=settings.iv_rv.history_sessions
+    )
+
+
+def history_of_session(
+    settings: Settings, source: Source, rules: Rules, opened: datetime, note: Callable[[str], None]
+) -> HistoryLoaded:
+    """What a session is told of the days before it; the models are fitted to all of them."""
+    info, history = source.market.info, source.history
+    index = history.daily(info.underlying, info.trading_date) if history is not None else ()
+    vix = history.daily(VIX_NAME, info.trading_date) if history is not None else ()
+    held = history.participants(info.trading_date) if isinstance(history, FileHistory) else ()
     if len(index) >= settings.models.fit_sessions_min:
         note(f"fitting the volatility models to {len(index)} sessions of history")
     return HistoryLoaded(
@@ -358,7 +365,7 @@ def _history(
         origin=history.origin if history is not None else "none",
         index=index[-HISTORY_SESSIONS_MAX:],
         vix=vix[-HISTORY_SESSIONS_MAX:],
-        forecasts=make_forecasts(index, settings.models, reach),
+        forecasts=make_forecasts(index, settings.models, forecast_reach(settings)),
         foreign=foreign_stand(held, rules.calendar.previous_trading_day(info.trading_date)) if held else None,
     )
 

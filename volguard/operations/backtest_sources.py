@@ -1,0 +1,185 @@
+"""What a backtest plays: modelled chains of daily history, or recorded chains, as plans of days."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from volguard.adapters.history import FileHistory
+from volguard.backtest.attention import Attention
+from volguard.backtest.chain_tables import ChainModelTables
+from volguard.backtest.modelled_chain import ModelledChains
+from volguard.backtest.modelled_days import DailyRecord, ModelledDays, ModelledSettings
+from volguard.backtest.modelled_market import LookSettings
+from volguard.backtest.play import DayLeftOut, DayPlan
+from volguard.backtest.variance_clock import VarianceClock
+from volguard.config.loader import Loaded
+from volguard.config.settings import Settings
+from volguard.model.decision import Phase
+from volguard.model.errors import DataError, UsageError
+from volguard.model.event import SessionStarted
+from volguard.model.instrument import Underlying
+from volguard.nse.rules import Rules
+from volguard.ports import MarketData
+from volguard.volatility.forecast import forecasts_by_day
+from volguard.wiring import (
+    HISTORY_SESSIONS_MAX,
+    VIX_NAME,
+    Source,
+    forecast_reach,
+    history_of_session,
+    open_recording,
+    started_of,
+)
+
+Plans = Iterator[DayPlan | DayLeftOut]
+NEAR_EXPIRIES: Final = 2
+STRIKES: Final = 81  # around the money, fifty points apart: ten per cent of the index either way
+CLOSE_S: Final = 5.0  # an exit is seen again after as long
+CLOSE_LOOKS: Final = 24
+DAYS_BEYOND: Final = timedelta(days=70)  # contracts of the last day expire later
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modelled:
+    """Daily history of a folder from `first` to `last`, looked at every `every_s`."""
+
+    folder: Path
+    first: date
+    last: date
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A source ready to be played: its days, how many there are, and what its data is known by."""
+
+    plans: Callable[[Attention], Plans]
+    days: int
+    digest: str
+
+
+def open_modelled(
+    asked: Modelled,
+    loaded: Loaded[Settings],
+    tables: ChainModelTables,
+    model_digest: str,
+    rules: Rules,
+    tell: Callable[[str], None],
+) -> Opened:
+    """Modelled days. Raises DataError without index or VIX, DateNotCovered outside the dated rules."""
+    settings = loaded.settings
+    underlying = Underlying(settings.market.underlying)
+    record = _record(asked.folder, underlying)
+    rules.calendar.session(asked.first)  # outside the calendar there is no backtest
+    days = len(rules.calendar.trading_days(asked.first, asked.last))
+    carry = tables.carry_timeline
+    reach = forecast_reach(settings)
+    covered = min(asked.last + DAYS_BEYOND, rules.calendar.last_day)
+    chains = ModelledChains(
+        parameters=tables.smile,
+        spreads=tables.spreads,
+        contracts=rules.contracts,
+        clock=VarianceClock(rules.calendar, asked.first, covered),
+        underlying=underlying,
+        carry=lambda day: carry.at(day).per_year,
+        expiries=NEAR_EXPIRIES,
+        monthly_days=reach.sessions_max,
+        strikes=STRIKES,
+    )
+    until = tuple(bar for bar in record.index if bar.day <= asked.last)
+
+    def plans(attention: Attention) -> Plans:
+        made = ModelledDays(
+            record,
+            chains,
+            ModelledSettings(
+                looks=LookSettings(every_s=asked.every_s, close_s=CLOSE_S, close_looks=CLOSE_LOOKS),
+                history_sessions=HISTORY_SESSIONS_MAX,
+                model_digest=model_digest,
+            ),
+            rules=rules,
+            underlying=underlying,
+            forecasts=forecasts_by_day(
+                until,
+                rules.calendar.previous_trading_day(asked.first),
+                settings.models,
+                reach,
+                lambda day: tell(f"models fitted for {day:%Y-%m}"),
+            ),
+            attention=attention,
+            begin=lambda market: _started(market, loaded, rules),
+        )
+        return made.plans(asked.first, asked.last)
+
+    return Opened(plans=plans, days=days, digest=_digest(repr(record), model_digest))
+
+
+def open_recorded(
+    paths: Sequence[Path],
+    history: FileHistory | None,
+    loaded: Loaded[Settings],
+    rules: Rules,
+    tell: Callable[[str], None],
+) -> Opened:
+    """Recorded chains, a day a file, played oldest first.
+
+    Raises DataError on a bad file, UsageError where two are of one day.
+    """
+    markets = sorted(
+        (open_recording(path, loaded.settings, rules) for path in paths),
+        key=lambda market: market.info.trading_date,
+    )
+    days = [market.info.trading_date for market in markets]
+    twice = next((day for day, later in pairwise(days) if day == later), None)
+    if twice is not None:
+        raise UsageError(f"two of the recordings are of {twice}", hint="give each day once")
+
+    def plans(_attention: Attention) -> Plans:
+        for market in markets:
+            source = Source(market=market, history=history, seed=None)
+            started = _started(market, loaded, rules)
+            yield DayPlan(
+                market=market,
+                started=started,
+                history=history_of_session(loaded.settings, source, rules, started.ts, tell),
+                final_level=_official_close(history, market),
+            )
+
+    return Opened(plans=plans, days=len(markets), digest=_digest(*(m.info.digest for m in markets)))
+
+
+def _started(market: MarketData, loaded: Loaded[Settings], rules: Rules) -> SessionStarted:
+    # Named as the first paper session of a day is: its tags, and with them its decisions, are the same.
+    started = started_of(Phase.SHADOW, loaded, Source(market=market, history=None, seed=None), rules)
+    return replace(started, session_id=f"{started.source.kind}-{started.trading_date.isoformat()}-1")
+
+
+def _official_close(history: FileHistory | None, market: MarketData) -> Decimal | None:
+    day = market.info.trading_date
+    bars = () if history is None else history.daily(market.info.underlying, day + timedelta(days=1))
+    return Decimal(repr(bars[-1].close)) if bars and bars[-1].day == day else None
+
+
+def _record(folder: Path, underlying: Underlying) -> DailyRecord:
+    history = FileHistory(folder)
+    index, vix = history.daily(underlying, date.max), history.daily(VIX_NAME, date.max)
+    for name, bars in ((underlying, index), (VIX_NAME, vix)):
+        if not bars:
+            raise DataError(
+                f"{folder} has no {name.lower()}_daily file",
+                hint="modelled chains are made of the index and India VIX: `volguard data fetch` gets both",
+            )
+    return DailyRecord(
+        index=index, vix=vix, participants=history.participants(date.max), origin=history.origin
+    )
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.blake2b("\n".join(texts).encode(), digest_size=16).hexdigest()
