@@ -6,11 +6,22 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import REAL_DAY, SWITCHES_OFF, Day, Done, needs_real_day, together, volguard
+from tests.cli.command import (
+    CHAIN,
+    DATA,
+    REAL_DAY,
+    SWITCHES_OFF,
+    Day,
+    Done,
+    needs_real_day,
+    together,
+    volguard,
+)
 
 pytestmark = needs_real_day
 
@@ -177,3 +188,19 @@ def without_tags(value: object) -> object:
     if not isinstance(value, list):
         return value
     return [{key: held for key, held in row.items() if key != "tag"} for row in value]
+
+
+def test_a_backtest_of_the_recorded_day_decides_as_its_session_did(
+    waiting_day: Day, trading_day: Day
+) -> None:
+    """The same file through `backtest` and through SHADOW: every decision the same, byte for byte."""
+    words = ("backtest", "--source", "chains", str(CHAIN), "--data", str(DATA), "--json")
+    waiting, trading = together(
+        (words, waiting_day.root), ((*words, *SWITCHES_OFF), trading_day.root), own_process=True
+    )
+    for done, day in ((waiting, waiting_day), (trading, trading_day)):
+        assert done.code == 0, done.err
+        assert done.document["decisions_hash"] == day.document["decisions_hash"]
+        assert done.document["prices"] == "recorded" and done.document["sessions"] == 1
+    assert waiting.document["decisions_hash"] != trading.document["decisions_hash"]
+    assert Decimal(trading.document["charges_inr"]) > 0 and waiting.document["charges_inr"] == "0.00"

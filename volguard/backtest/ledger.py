@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -65,8 +65,7 @@ class Ledger:
         self._cash = capital_inr
         self._number_of: dict[str, str] = {}  # of each trade, by its first fill: a day, and its number on it
         self._regime_of: dict[str, str] = {}
-        self._charges_of: dict[str, Decimal] = {}  # of settlements of trades
-        self._cash_of: dict[str, Decimal] = {}
+        self._settled_of: dict[str, tuple[Settlement, ...]] = {}
         self._lots: dict[str, int] = {}
         self._closed: set[str] = set()
         self._left: tuple[Trade, ...] = ()  # what the last played day ended with
@@ -185,8 +184,8 @@ class Ledger:
             for trade, units in shares:
                 name = _name(trade)
                 part = one.charges_inr * max(units, 0) / longs if longs else ZERO
-                self._cash_of[name] = self._cash_of.get(name, ZERO) + units * one.intrinsic
-                self._charges_of[name] = self._charges_of.get(name, ZERO) + part
+                mine = replace(one, quantity=units, charges_inr=part)
+                self._settled_of[name] = (*self._settled_of.get(name, ()), mine)
 
     def _close(self, day: date, trades: Sequence[Trade]) -> None:
         for trade in trades:
@@ -194,18 +193,21 @@ class Ledger:
             if name in self._closed or any(p.contract.expiry > day for p in positions_of(trade.fills)):
                 continue
             self._closed.add(name)
+            settled = self._settled_of.get(name, ())
             self.trades.append(
                 ClosedTrade(
                     trade_id=self._number_of[name],
                     opened_on=trade.fills[0].ts.date(),
                     closed_on=day,
-                    gross_inr=trade.cash_inr + self._cash_of.get(name, ZERO),
-                    charges_inr=trade.charges_inr + self._charges_of.get(name, ZERO),
+                    gross_inr=trade.cash_inr + sum((one.cash_inr for one in settled), ZERO),
+                    charges_inr=trade.charges_inr + sum((one.charges_inr for one in settled), ZERO),
                     traded_inr=sum((abs(fill.cash_inr) for fill in trade.fills), ZERO),
                     regime=self._regime_of[name],
                     bucket=trade.bucket.value,
                     structure=trade.structure.value,
                     exit_reason=trade.exit_reason or SETTLED,
+                    fills=trade.fills,
+                    settled=settled,
                 )
             )
 

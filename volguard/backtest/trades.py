@@ -12,7 +12,8 @@ import numpy as np
 
 from volguard.backtest.bootstrap import Intervals, Resampling, intervals
 from volguard.backtest.figure import Figure, figure_or, not_available
-from volguard.model.book import ZERO
+from volguard.backtest.settlement import Settlement
+from volguard.model.book import ZERO, Fill
 from volguard.model.market import FloatArray, IntArray
 
 
@@ -24,6 +25,8 @@ class ClosedTrade:
     charges_inr  all charges, those of settlement too
     traded_inr   units times price over its fills, bought and sold, as positive amounts
     regime       of the session it was entered in
+    fills        what it is made of, oldest first; () where the record has none
+    settled      what expired with it
     """
 
     trade_id: str
@@ -36,6 +39,8 @@ class ClosedTrade:
     bucket: str
     structure: str
     exit_reason: str
+    fills: tuple[Fill, ...] = ()
+    settled: tuple[Settlement, ...] = ()
 
     @property
     def net_inr(self) -> Decimal:

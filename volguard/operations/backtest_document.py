@@ -21,7 +21,7 @@ from volguard.backtest.statistics import curve_statistics
 from volguard.backtest.trades import ClosedTrade
 from volguard.config.loader import Loaded
 from volguard.config.settings import Settings
-from volguard.model.book import ZERO
+from volguard.model.book import ZERO, Fill
 from volguard.model.units import figure, money_text
 
 SCHEMA: Final = "volguard.backtest/1"
@@ -208,6 +208,27 @@ def _trade(trade: ClosedTrade) -> dict[str, Any]:
         "gross_inr": money_text(trade.gross_inr),
         "charges_inr": money_text(trade.charges_inr),
         "net_inr": money_text(trade.net_inr),
+        "fills": [_fill(fill) for fill in trade.fills],
+        "settled": [
+            {
+                "contract": one.contract.symbol,
+                "quantity": one.quantity,
+                "intrinsic": str(one.intrinsic),
+                "charges_inr": str(one.charges_inr),
+            }
+            for one in trade.settled
+        ],
+    }
+
+
+def _fill(fill: Fill) -> dict[str, Any]:
+    return {
+        "ts": fill.ts.isoformat(),
+        "contract": fill.contract.symbol,
+        "side": fill.side.value,
+        "quantity": fill.quantity,
+        "price": str(fill.price),
+        "charges_inr": str(fill.charges_inr),
     }
 
 

@@ -96,7 +96,7 @@ def headline(document: Mapping[str, Any]) -> list[str]:
     else:
         mean, most = (amount_text(margin[f"{name}_margin_inr"]) for name in ("mean", "max"))
         lines.append(
-            f"return on margin {margin['per_year']:.1%} a year; margin while held {mean} in the mean, {most} at most"
+            f"return on margin {margin['per_year']:.1%} a year; held, {mean} in the mean, {most} at most"
         )
     if document["failed_steps"]:
         lines.append(f"{document['failed_steps']} steps FAILED: the days they fell on traded no further")

@@ -1,0 +1,234 @@
+"""A backtest of modelled days: every rupee is accounted for, rules are of each date, nothing is hidden."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tests.cli.command import PROJECT
+from tests.volatility.real_data import DATA, daily, real_file
+from volguard.backtest.bootstrap import Resampling
+from volguard.config.loader import Loaded, load
+from volguard.config.roots import Root
+from volguard.config.settings import SECTIONS, Settings
+from volguard.model.errors import DataError, DateNotCovered, UsageError
+from volguard.model.market import DailyBar
+from volguard.operations.backtest import BacktestRequest, run_backtest
+from volguard.report.backtest_tables import backtest_summary
+
+ROOT = Root(path=PROJECT, is_packaged=False, config_dir=PROJECT / "config")
+TRADED = ("strategy.require_forecast_edge=false", "strategy.require_vrp=false")
+FIRST, LAST = date(2023, 6, 9), date(2023, 7, 4)
+FEW = Resampling(seed=1, draws=200)
+PAISA = Decimal("0.01")
+
+
+def loaded(*overrides: str) -> Loaded[Settings]:
+    return load(ROOT, overrides, settings_class=Settings, sections=SECTIONS)
+
+
+def played(
+    data: Path, first: date = FIRST, last: date = LAST, *overrides: str, every_s: float = 3600.0
+) -> Any:
+    asked = BacktestRequest(
+        source="modelled", first=first, last=last, data=data, every_s=every_s, resampling=FEW
+    )
+    return run_backtest(asked, loaded(*TRADED, *overrides), ROOT)
+
+
+@cache
+def real() -> Any:
+    """Three and a half weeks with an expiry that a holiday moved."""
+    for name in ("nifty_daily.csv.gz", "india_vix_daily.csv.gz", "nifty_condor_legs.csv.gz"):
+        real_file(name)
+    return played(DATA)
+
+
+def fills_of(document: Any) -> list[Any]:
+    return [fill for trade in document["trades"] for fill in trade["fills"]]
+
+
+def test_cash_is_conserved_and_the_attribution_is_the_p_and_l() -> None:
+    """The account moves by what each session made, and what it made is told apart to the paisa."""
+    document = real()
+    value = Decimal(document["capital_inr"])
+    for row in document["curve"]:
+        made = Decimal(row["value_inr"]) - value
+        told = Decimal(row["attribution"]["total_inr"])
+        assert abs(made - told) <= PAISA, row["day"]  # two roundings
+        parts = sum(Decimal(row["attribution"][name]) for name in PARTS)
+        assert parts == told
+        value = Decimal(row["value_inr"])
+    assert value == Decimal(document["value_inr"])
+    total = document["statistics"]["attribution"]
+    assert abs(Decimal(total["total_inr"]) - (value - Decimal(document["capital_inr"]))) <= PAISA
+    assert Decimal(total["costs_inr"]) == -Decimal(document["charges_inr"])
+    assert document["failed_steps"] == 0 and len(document["trades"]) >= 3
+
+
+PARTS = ("delta_inr", "gamma_inr", "theta_inr", "vega_inr", "residual_inr", "execution_inr", "costs_inr")
+
+
+def test_trades_are_the_cash_of_their_fills() -> None:
+    for trade in real()["trades"]:
+        cash = sum(
+            (1 if fill["side"] == "SELL" else -1) * fill["quantity"] * Decimal(fill["price"])
+            for fill in trade["fills"]
+        )
+        paid = sum(one["quantity"] * Decimal(one["intrinsic"]) for one in trade["settled"])
+        assert Decimal(trade["gross_inr"]) == (cash + paid).quantize(PAISA)
+        net = Decimal(trade["gross_inr"]) - Decimal(trade["charges_inr"])
+        assert abs(net - Decimal(trade["net_inr"])) <= PAISA
+
+
+def test_charges_are_those_of_the_date_by_another_reckoning() -> None:
+    """Rates of June and July 2023 from the published schedule, in floating point and another order."""
+    fills = fills_of(real())
+    assert len(fills) >= 20
+    for fill in fills:
+        premium = fill["quantity"] * float(fill["price"])
+        is_sale = fill["side"] == "SELL"
+        exchange, regulator = premium * 50.0 / 1e5, premium * 10.0 / 1e7
+        state = premium * (62.5 / 1e5 if is_sale else 3.0 / 1e5)
+        total = 20.0 + exchange + premium * 50.0 / 1e7 + regulator + state
+        total += 0.18 * (20.0 + exchange + regulator)
+        assert float(fill["charges_inr"]) == pytest.approx(total, abs=2e-6)
+
+
+def test_what_a_holiday_moved_is_named_and_traded_on_its_new_day() -> None:
+    """The expiry of 29 June 2023 went to the 28th when the holiday was moved."""
+    notes = [note for note in real()["notes"] if "expires on" in note["text"]]
+    assert [note["day"] for note in notes] == ["2023-06-28"]
+    assert "2023-06-29 expires on 2023-06-28: the exchange moved it" in notes[0]["text"]
+    days = {fill["contract"].split()[1] for fill in fills_of(real()) if fill["ts"] >= "2023-06-28"}
+    assert "2023-06-29" not in days and real()["left_out"] == []
+
+
+def test_entries_and_exits_of_one_order_fill_within_seconds() -> None:
+    """All legs of an entry go out at one look and the ones after it, not an hour apart."""
+    for trade in real()["trades"]:
+        times = sorted(fill["ts"] for fill in trade["fills"][:4])
+        assert times[0][:15] == times[-1][:15]
+
+
+def test_modelled_prices_are_never_hidden() -> None:
+    document = real()
+    assert document["prices"] == "modelled" and 0.03 < document["handicap"]["share"] < 0.10
+    lost = Decimal(document["value_inr"]) - Decimal(document["handicap"]["value_inr"])
+    assert lost == pytest.approx(Decimal(document["handicap"]["lost_inr"]), abs=PAISA) and lost > 0
+    shown = _shown(document)
+    assert "PRICES ARE MODELLED" in shown and "2021 " in shown and "premium" in shown
+    assert "every option price is modelled" in shown
+
+
+def test_the_same_days_are_played_the_same(tmp_path: Path) -> None:
+    folder = _history(tmp_path)
+    first = played(folder, date(2023, 6, 12), date(2023, 6, 14), every_s=7200.0)
+    again = played(folder, date(2023, 6, 12), date(2023, 6, 14), every_s=7200.0)
+    assert first == again and first["sessions"] == 3
+
+
+def test_a_day_without_its_bar_or_without_vix_is_left_out_by_name(tmp_path: Path) -> None:
+    """Nothing is filled in: the days that need what is missing are not played, the others are."""
+    folder = _history(tmp_path, index_without=date(2023, 6, 14), vix_without=date(2023, 6, 20))
+    document = played(folder, date(2023, 6, 12), date(2023, 6, 23), every_s=10000.0)
+    reasons = {note["day"]: note["text"] for note in document["left_out"]}
+    assert reasons == {
+        "2023-06-14": "the index has no bar of 2023-06-14",
+        "2023-06-15": "the index has no bar of 2023-06-14",
+        "2023-06-21": "India VIX has no value of 2023-06-20",
+    }
+    assert [row["day"] for row in document["curve"]] == [
+        *("2023-06-12", "2023-06-13", "2023-06-16", "2023-06-19", "2023-06-20", "2023-06-22", "2023-06-23")
+    ]
+    shown = _shown(document)
+    assert "left out: 2023-06-21 India VIX has no value of 2023-06-20" in shown
+    # No traded condors lie beside these files: the error is not known, and that is said first.
+    assert document["model_error"] is None and document["handicap"] is None
+    assert "their error is not known" in shown and "nifty_condor_legs.csv.gz" in shown
+
+
+def test_a_bar_without_its_range_leaves_out_its_day_and_those_that_rest_on_it(tmp_path: Path) -> None:
+    folder = _history(tmp_path, spoilt=date(2023, 6, 13))
+    document = played(folder, date(2023, 6, 12), date(2023, 6, 14), every_s=10000.0)
+    assert [note["day"] for note in document["left_out"]] == ["2023-06-13", "2023-06-14"]
+    assert "has its close alone" in document["left_out"][0]["text"]
+    assert "not known within 5 sessions" in document["left_out"][1]["text"]
+
+
+def test_what_cannot_be_played_is_refused_with_its_reason(tmp_path: Path) -> None:
+    folder = _history(tmp_path)
+    cases: Iterable[tuple[BacktestRequest, type[Exception], str]] = (
+        (_asked(folder, None, LAST), UsageError, "a first and a last"),
+        (_asked(folder, LAST, FIRST), UsageError, "is before"),
+        (_asked(folder, date(2018, 1, 1), LAST), DateNotCovered, "2018"),
+        (_asked(tmp_path / "none", FIRST, LAST), DataError, "no such folder"),
+        (BacktestRequest(source="chains"), UsageError, "no recording"),
+        (BacktestRequest(source="chains", files=(folder,), first=FIRST), UsageError, "--from and --to"),
+        (BacktestRequest(source="modelled", files=(folder,)), UsageError, "made of daily history"),
+    )
+    for asked, kind, words in cases:
+        with pytest.raises(kind, match=words):
+            run_backtest(asked, loaded(), ROOT)
+    (folder / "india_vix_daily.csv").unlink()
+    with pytest.raises(DataError, match="no india_vix_daily file"):
+        run_backtest(_asked(folder, FIRST, LAST), loaded(), ROOT)
+
+
+def test_a_day_given_twice_is_refused_naming_file_and_line(tmp_path: Path) -> None:
+    folder = _history(tmp_path)
+    path = folder / "nifty_daily.csv"
+    path.write_text(path.read_text() + path.read_text().splitlines()[-1] + "\n")
+    with pytest.raises(DataError, match=r"nifty_daily.csv.*given twice"):
+        run_backtest(_asked(folder, FIRST, LAST), loaded(), ROOT)
+
+
+def test_a_lot_that_changes_in_mid_trade_is_named() -> None:
+    """NIFTY's lot went from 50 to 25 units on 26 April 2024, for contracts that were held."""
+    document = played(DATA, date(2024, 4, 22), date(2024, 4, 26), every_s=7200.0)
+    told = [note for note in document["notes"] if "a lot of" in note["text"]]
+    assert told and all(note["day"] == "2024-04-26" for note in told)
+    assert "is 25 units now, was 50" in told[0]["text"]
+    assert document["failed_steps"] == 0
+
+
+def _asked(folder: Path, first: date | None, last: date | None) -> BacktestRequest:
+    return BacktestRequest(source="modelled", first=first, last=last, data=folder, resampling=FEW)
+
+
+def _history(
+    folder: Path,
+    *,
+    index_without: date | None = None,
+    vix_without: date | None = None,
+    spoilt: date | None = None,
+) -> Path:
+    """Daily files of the real index and VIX up to June 2023, without a day or with a bad one."""
+    for name, left_out in (("NIFTY", index_without), ("INDIA_VIX", vix_without)):
+        bars = [bar for bar in daily(name) if date(2020, 1, 1) <= bar.day <= date(2023, 7, 10)]
+        with (folder / f"{name.lower()}_daily.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("date", "open", "high", "low", "close"))
+            writer.writerows(_row(bar, spoilt) for bar in bars if bar.day != left_out)
+    return folder
+
+
+def _row(bar: DailyBar, spoilt: date | None) -> tuple[object, ...]:
+    if bar.day == spoilt or bar.open is None:
+        return bar.day.isoformat(), 0, 0, 0, bar.close
+    return bar.day.isoformat(), bar.open, bar.high, bar.low, bar.close
+
+
+def _shown(document: Any) -> str:
+    out = StringIO()
+    Console(file=out, width=200, highlight=False).print(backtest_summary(document))
+    return out.getvalue()
