@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from functools import cache
+from html import escape
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from rich.console import Console
 
 from tests.cli.command import PROJECT
 from tests.volatility.real_data import DATA, daily, real_file
+from volguard.adapters.figure_text import number_text
 from volguard.backtest.bootstrap import Resampling
 from volguard.config.loader import Loaded, load
 from volguard.config.roots import Root
@@ -23,6 +26,8 @@ from volguard.config.settings import SECTIONS, Settings
 from volguard.model.errors import DataError, DateNotCovered, UsageError
 from volguard.model.market import DailyBar
 from volguard.operations.backtest import BacktestRequest, run_backtest
+from volguard.report.backtest_charts import backtest_panels
+from volguard.report.backtest_page import backtest_page, payoff_svg
 from volguard.report.backtest_tables import backtest_summary
 
 ROOT = Root(path=PROJECT, is_packaged=False, config_dir=PROJECT / "config")
@@ -199,6 +204,50 @@ def test_a_lot_that_changes_in_mid_trade_is_named() -> None:
     assert told and all(note["day"] == "2024-04-26" for note in told)
     assert "is 25 units now, was 50" in told[0]["text"]
     assert document["failed_steps"] == 0
+
+
+def test_the_page_holds_every_chart_and_every_trade_and_fetches_nothing() -> None:
+    document = real()
+    page = backtest_page(document)
+    for panel in backtest_panels(document):
+        assert page.count(f'aria-label="{panel.title}"') == 1
+    assert page.count('<details class="trade">') == len(document["trades"])
+    assert "PRICES ARE MODELLED" in page and "banner alarm" in page
+    for line in document["assumptions"]:
+        assert escape(line) in page
+    assert not re.search(r"(src|href)=.(?!#)|url\((?!#)|<script|@import", page)
+    assert page == backtest_page(document)
+
+
+def test_a_trade_s_payoff_is_that_of_its_entry() -> None:
+    """A condor keeps its credit at best; at worst it loses the wider wing less that credit."""
+    condors = [trade for trade in real()["trades"] if trade["structure"] == "IRON_CONDOR"]
+    whole = [trade for trade in condors if len({fill["contract"] for fill in trade["fills"]}) == 4]
+    assert whole
+    for trade in whole:
+        entry: dict[str, Any] = {}
+        for fill in trade["fills"]:
+            entry.setdefault(fill["contract"], fill)
+        units = next(iter(entry.values()))["quantity"]
+        strikes = {
+            right: sorted(int(name.split()[2]) for name in entry if name.endswith(right))
+            for right in ("PE", "CE")
+        }
+        credit = sum(
+            (1 if fill["side"] == "SELL" else -1) * Decimal(fill["price"]) for fill in entry.values()
+        )
+        width = max(high - low for low, high in strikes.values())
+        shown = payoff_svg(trade["fills"])
+        best, worst = credit * units, (credit - width) * units
+        assert f"best {number_text(float(best), 0)}, worst {number_text(float(worst), 0)} rupees" in shown
+
+
+def test_a_record_without_sessions_says_so(tmp_path: Path) -> None:
+    """A Sunday: no session, no figure, and no chart pretends."""
+    document = played(_history(tmp_path), date(2023, 6, 11), date(2023, 6, 11))
+    assert document["sessions"] == 0 and document["value_inr"] is None
+    assert "no session was played" in backtest_page(document)
+    assert "no session to no session, 0 sessions" in _shown(document)
 
 
 def _asked(folder: Path, first: date | None, last: date | None) -> BacktestRequest:

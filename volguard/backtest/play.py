@@ -45,6 +45,7 @@ from volguard.model.market import SourceInfo
 from volguard.ports import Clock, MarketData
 from volguard.runner import Pace, Runner, Watch
 
+NOT_KNOWN: Final = "NOT_KNOWN"
 HASH_BYTES: Final = 32  # of the decisions, as the day's report counts them
 
 
@@ -103,6 +104,7 @@ class PlayedDay:
 
     marks_inr        worth of what is held, marked as `held_legs` says; None where a leg has no mark
     margin_inr       the most that what was held needed at any look, 0 without; None: not known at one of them
+    regime           that the last close before it left in force
     attribution      of the P&L of the day at those marks
     moved            expiries that became another day since the session before
     """
@@ -217,6 +219,7 @@ class Player:
             self._legs.marked(state.market, tick)
         settled = self._settled(day, plan.final_level, held)
         left = tuple(p for p in held if p.contract.expiry > day)
+        stand = state.outlook.stand.regime
         return PlayedDay(
             started=plan.started,
             desk=desk,
@@ -227,7 +230,7 @@ class Player:
             held=left,
             marks_inr=marks_inr(state.market, [(p.contract, p.quantity) for p in left], tick),
             margin_inr=watched.margin_inr,
-            regime=state.outlook.regime.regime.value,
+            regime=NOT_KNOWN if stand is None else stand.value,
             attribution=self._legs.told(),
             moved=plan.moved,
             alerts=tuple(log.alerts),

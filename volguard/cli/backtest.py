@@ -9,17 +9,20 @@ from typing import Annotated
 
 import typer
 
+from volguard.cli.market_options import HtmlOption, write_file
 from volguard.cli.options import (
     JsonOption,
     PresetOption,
     RootOption,
     SetOption,
+    browse,
     print_json,
     print_table,
     root_of,
     say,
     settings_of,
 )
+from volguard.model.errors import UsageError
 
 MINUTE_S = 60.0
 
@@ -59,6 +62,10 @@ def backtest(
     ] = 30.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the intervals' drawings.")] = 1,
     draws: Annotated[int, typer.Option("--draws", min=100, help="How many paths the intervals draw.")] = 2000,
+    html: HtmlOption = None,
+    is_opened: Annotated[
+        bool, typer.Option("--open", help="Open the page in a browser; needs --html.")
+    ] = False,
     overrides: SetOption = None,
     preset: PresetOption = None,
     as_json: JsonOption = False,
@@ -70,8 +77,12 @@ def backtest(
     against real trades is measured and shown, with the result it would leave.
 
     Example: volguard backtest --from 2021-04-01 --to 2024-06-27 --data data/history
-    Example: volguard backtest --source chains day1.parquet day2.parquet --json
+    Example: volguard backtest --source chains day1.parquet day2.parquet --html backtest.html --open
     """
+    if is_opened and html is None:
+        raise UsageError("--open needs a page", hint="--html backtest.html --open")
+    if html is not None and not html.parent.is_dir():
+        raise UsageError(f"--html {html}: its folder is not there")
     from volguard.backtest.bootstrap import Resampling
     from volguard.cli.progress import progress_shown
     from volguard.operations.backtest import BacktestRequest, run_backtest
@@ -89,6 +100,12 @@ def backtest(
     )
     with progress_shown("days played") as progress:
         document = run_backtest(request, loaded, found, progress=progress, tell=lambda _text: None)
+    if html is not None:
+        from volguard.report.backtest_page import backtest_page
+
+        write_file("--html", html, backtest_page(document).encode(), what="page")
+        if is_opened and not browse(html.resolve().as_uri()):
+            say("no browser could be opened: the page is where it says")
     if as_json:
         print_json(document)
         return

@@ -128,9 +128,9 @@ def write_charts(
 ) -> None:
     """Draw what was asked for and say where it is. Raises UsageError where it cannot be written."""
     if png is not None:
-        _write("--png", png, picture(document))
+        write_file("--png", png, picture(document))
     if html is not None:
-        _write("--html", html, page(document).encode())
+        write_file("--html", html, page(document).encode())
 
 
 def _check_book(source: PositionSource, overrides: list[str] | None, preset: str | None) -> None:
@@ -161,9 +161,10 @@ def _book(source: PositionSource, root: Path | None) -> tuple[JournalState, tupl
     return found, bars_before(day, source.history, source.history, found.settings)
 
 
-def _write(option: str, path: Path, content: bytes) -> None:
+def write_file(option: str, path: Path, content: bytes, *, what: str = "chart") -> None:
+    """Write what an option asked for and say where it is. Raises UsageError where it cannot be written."""
     try:
         path.write_bytes(content)
     except OSError as error:
         raise UsageError(f"{option} {path}: cannot be written: {error.strerror}") from error
-    say(f"chart in {path}")
+    say(f"{what} in {path}")

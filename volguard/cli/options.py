@@ -118,3 +118,10 @@ def error_text(error: VolguardError, *, as_json: bool) -> str:
         return json.dumps(body, ensure_ascii=False)
     hint = f"\nhint: {error.hint}" if error.hint else ""
     return f"error: {error.message}{hint}"
+
+
+def browse(url: str) -> bool:
+    """Open an address in the operator's browser; False where there is none."""
+    import webbrowser
+
+    return webbrowser.open(url)

@@ -18,6 +18,7 @@ from volguard.cli.options import (
     JsonOption,
     RootOption,
     SetOption,
+    browse,
     print_json,
     root_of,
     say,
@@ -202,7 +203,7 @@ def _logged_in(call: Call, way: Way, timeout_s: float, *, open_browser: bool) ->
     if way is Way.PHONE:
         return token_login.log_in_by_phone(call.desk, credentials, operator, patience)
     return token_login.log_in_by_browser(
-        call.desk, credentials, operator, patience, browse=_browse if open_browser else None
+        call.desk, credentials, operator, patience, browse=browse if open_browser else None
     )
 
 
@@ -301,9 +302,3 @@ def _hidden_line() -> str:
     if sys.stdin.isatty():
         return getpass("access token (not shown): ")
     return sys.stdin.read(STDIN_CHARS_MAX)
-
-
-def _browse(url: str) -> bool:
-    import webbrowser
-
-    return webbrowser.open(url)

@@ -136,10 +136,10 @@ def _figures(document: Mapping[str, Any]) -> Table:
     )
     for figures, part, worse in parts:
         for name, key, form in figures:
-            cells = [_cell(part[key], form)]
+            cells = [known_text(part[key], form)]
             if handicap:
-                cells.append(_cell(worse[key], form) if worse else "")
-            table.add_row(name, *cells, _interval(part["intervals"].get(key), form))
+                cells.append(known_text(worse[key], form) if worse else "")
+            table.add_row(name, *cells, interval_text(part["intervals"].get(key), form))
     ruin = statistics["ruin"]
     if ruin is not None:
         for name, key in (
@@ -148,8 +148,8 @@ def _figures(document: Mapping[str, Any]) -> Table:
         ):
             found = ruin[key]
             between = None if found["low"] is None else [found["low"], found["high"]]
-            cells = [_cell(found["share"], _percent), *([""] if handicap else [])]
-            table.add_row(name, *cells, _interval(between, _percent))
+            cells = [known_text(found["share"], _percent), *([""] if handicap else [])]
+            table.add_row(name, *cells, interval_text(between, _percent))
     return table
 
 
@@ -166,7 +166,7 @@ def _groups(name: str, rows: Iterable[Mapping[str, Any]]) -> Table:
         table.add_row(
             row["name"],
             str(row["trades"]),
-            _cell(row["win_rate"], _percent),
+            known_text(row["win_rate"], _percent),
             amount_text(row["net_inr"], is_signed=True),
             amount_text(row["charges_inr"]),
             amount_text(row["worst_inr"], is_signed=True),
@@ -195,11 +195,13 @@ def _identity(document: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _interval(found: list[float] | None, form: Form) -> str:
+def interval_text(found: list[float] | None, form: Form) -> str:
+    """Low to high, nothing where there is no interval."""
     return "" if found is None else f"{form(found[0])} to {form(found[1])}"
 
 
-def _cell(value: float | None, form: Form) -> str:
+def known_text(value: float | None, form: Form) -> str:
+    """The value in its form, or that it is not available."""
     return ABSENT if value is None else form(value)
 
 

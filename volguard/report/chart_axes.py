@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SMALL_PT: Final = 9.0
 LABEL_GAP: Final = 0.062  # of the height: one line of small letters
 ROUND_PERCENTS: Final = (2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200)
-Place = Literal["best", "upper right"]
+Place = Literal["best", "upper left", "upper right"]
 
 
 def percents(values: Iterable[float | None]) -> FloatArray:
