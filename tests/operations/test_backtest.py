@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable
 from datetime import date
@@ -16,15 +15,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from tests.backtest.history_files import write_history
 from tests.cli.command import PROJECT
-from tests.volatility.real_data import DATA, daily, real_file
+from tests.volatility.real_data import DATA, real_file
 from volguard.adapters.figure_text import number_text
 from volguard.backtest.bootstrap import Resampling
 from volguard.config.loader import Loaded, load
 from volguard.config.roots import Root
 from volguard.config.settings import SECTIONS, Settings
 from volguard.model.errors import DataError, DateNotCovered, UsageError
-from volguard.model.market import DailyBar
 from volguard.operations.backtest import BacktestRequest, run_backtest
 from volguard.report.backtest_charts import backtest_panels
 from volguard.report.backtest_page import backtest_page, payoff_svg
@@ -136,7 +135,7 @@ def test_modelled_prices_are_never_hidden() -> None:
 
 
 def test_the_same_days_are_played_the_same(tmp_path: Path) -> None:
-    folder = _history(tmp_path)
+    folder = write_history(tmp_path)
     first = played(folder, date(2023, 6, 12), date(2023, 6, 14), every_s=7200.0)
     again = played(folder, date(2023, 6, 12), date(2023, 6, 14), every_s=7200.0)
     assert first == again and first["sessions"] == 3
@@ -144,7 +143,7 @@ def test_the_same_days_are_played_the_same(tmp_path: Path) -> None:
 
 def test_a_day_without_its_bar_or_without_vix_is_left_out_by_name(tmp_path: Path) -> None:
     """Nothing is filled in: the days that need what is missing are not played, the others are."""
-    folder = _history(tmp_path, index_without=date(2023, 6, 14), vix_without=date(2023, 6, 20))
+    folder = write_history(tmp_path, index_without=date(2023, 6, 14), vix_without=date(2023, 6, 20))
     document = played(folder, date(2023, 6, 12), date(2023, 6, 23), every_s=10000.0)
     reasons = {note["day"]: note["text"] for note in document["left_out"]}
     assert reasons == {
@@ -163,7 +162,7 @@ def test_a_day_without_its_bar_or_without_vix_is_left_out_by_name(tmp_path: Path
 
 
 def test_a_bar_without_its_range_leaves_out_its_day_and_those_that_rest_on_it(tmp_path: Path) -> None:
-    folder = _history(tmp_path, spoilt=date(2023, 6, 13))
+    folder = write_history(tmp_path, spoilt=date(2023, 6, 13))
     document = played(folder, date(2023, 6, 12), date(2023, 6, 14), every_s=10000.0)
     assert [note["day"] for note in document["left_out"]] == ["2023-06-13", "2023-06-14"]
     assert "has its close alone" in document["left_out"][0]["text"]
@@ -171,7 +170,7 @@ def test_a_bar_without_its_range_leaves_out_its_day_and_those_that_rest_on_it(tm
 
 
 def test_what_cannot_be_played_is_refused_with_its_reason(tmp_path: Path) -> None:
-    folder = _history(tmp_path)
+    folder = write_history(tmp_path)
     cases: Iterable[tuple[BacktestRequest, type[Exception], str]] = (
         (_asked(folder, None, LAST), UsageError, "a first and a last"),
         (_asked(folder, LAST, FIRST), UsageError, "is before"),
@@ -190,7 +189,7 @@ def test_what_cannot_be_played_is_refused_with_its_reason(tmp_path: Path) -> Non
 
 
 def test_a_day_given_twice_is_refused_naming_file_and_line(tmp_path: Path) -> None:
-    folder = _history(tmp_path)
+    folder = write_history(tmp_path)
     path = folder / "nifty_daily.csv"
     path.write_text(path.read_text() + path.read_text().splitlines()[-1] + "\n")
     with pytest.raises(DataError, match=r"nifty_daily.csv.*given twice"):
@@ -244,7 +243,7 @@ def test_a_trade_s_payoff_is_that_of_its_entry() -> None:
 
 def test_a_record_without_sessions_says_so(tmp_path: Path) -> None:
     """A Sunday: no session, no figure, and no chart pretends."""
-    document = played(_history(tmp_path), date(2023, 6, 11), date(2023, 6, 11))
+    document = played(write_history(tmp_path), date(2023, 6, 11), date(2023, 6, 11))
     assert document["sessions"] == 0 and document["value_inr"] is None
     assert "no session was played" in backtest_page(document)
     assert "no session to no session, 0 sessions" in _shown(document)
@@ -252,29 +251,6 @@ def test_a_record_without_sessions_says_so(tmp_path: Path) -> None:
 
 def _asked(folder: Path, first: date | None, last: date | None) -> BacktestRequest:
     return BacktestRequest(source="modelled", first=first, last=last, data=folder, resampling=FEW)
-
-
-def _history(
-    folder: Path,
-    *,
-    index_without: date | None = None,
-    vix_without: date | None = None,
-    spoilt: date | None = None,
-) -> Path:
-    """Daily files of the real index and VIX up to June 2023, without a day or with a bad one."""
-    for name, left_out in (("NIFTY", index_without), ("INDIA_VIX", vix_without)):
-        bars = [bar for bar in daily(name) if date(2020, 1, 1) <= bar.day <= date(2023, 7, 10)]
-        with (folder / f"{name.lower()}_daily.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("date", "open", "high", "low", "close"))
-            writer.writerows(_row(bar, spoilt) for bar in bars if bar.day != left_out)
-    return folder
-
-
-def _row(bar: DailyBar, spoilt: date | None) -> tuple[object, ...]:
-    if bar.day == spoilt or bar.open is None:
-        return bar.day.isoformat(), 0, 0, 0, bar.close
-    return bar.day.isoformat(), bar.open, bar.high, bar.low, bar.close
 
 
 def _shown(document: Any) -> str:
