@@ -184,9 +184,23 @@ def chain(ts: datetime, quotes: Mapping[OptionContract, Touch]) -> ChainSnapshot
     )
 
 
-def paper(*, delay_s: float = 0.25, cadence_s: float = 15.0, lot: int = 65) -> PaperExchange:
+def paper(
+    *,
+    delay_s: float = 0.25,
+    cadence_s: float = 15.0,
+    lot: int = 65,
+    slippage: str = "0",
+    late_looks: int = 0,
+) -> PaperExchange:
     """A paper exchange that tolerates gaps of three cadences."""
-    return PaperExchange(delay_s=delay_s, cadence_s=cadence_s, gap_cadences=3.0, lot_size=lambda _expiry: lot)
+    return PaperExchange(
+        delay_s=delay_s,
+        cadence_s=cadence_s,
+        gap_cadences=3.0,
+        lot_size=lambda _expiry: lot,
+        slippage=Decimal(slippage),
+        late_looks=late_looks,
+    )
 
 
 # --- markets -----------------------------------------------------------------------------------------

@@ -329,3 +329,42 @@ def test_no_snapshot_gives_more_than_it_showed(beats: list[Beat]) -> None:
         key = (fill.ts, fill.contract, fill.side)
         taken[key] = taken.get(key, 0) + fill.quantity
         assert taken[key] <= (ask_qty if is_buy else bid_qty)
+
+
+def test_worse_fills_pay_beyond_the_touch_within_the_limit() -> None:
+    """Two ticks beyond the ask: filled at that price where the limit reaches it, and else not."""
+    for side, seen, missed, price in (
+        (Side.BUY, (9.7, 650, 9.9, 650), (9.7, 650, 9.95, 650), "10.00"),
+        (Side.SELL, (10.1, 650, 10.3, 650), (10.05, 650, 10.3, 650), "10.00"),
+    ):
+        exchange = paper(slippage="0.10")
+        look(exchange, 0, *seen)
+        exchange.place(approval(at(0), contract=CALL, limit_price="10.00", side=side))
+        assert look(exchange, 15, *missed) == []
+        (fill,) = look(exchange, 30, *seen)
+        assert fill.price == Decimal(price)
+        assert (fill.touch_bid, fill.touch_ask) == (Decimal(str(seen[0])), Decimal(str(seen[2])))
+
+
+def test_a_bid_that_slippage_would_eat_is_none() -> None:
+    exchange = paper(slippage="0.10")
+    look(exchange, 0, 0.1, 650, 0.2, 650)
+    exchange.place(approval(at(0), contract=CALL, limit_price="0.05", side=Side.SELL))
+    assert look(exchange, 15, 0.1, 650, 0.2, 650) == []
+
+
+@pytest.mark.parametrize("late", [0, 1, 2])
+def test_late_looks_are_looks_at_which_an_order_could_have_filled(late: int) -> None:
+    exchange = paper(late_looks=late)
+    look(exchange, 0, 9.9, 650, 10.0, 650)
+    exchange.place(approval(at(0), contract=CALL, limit_price="10.00"))
+    filled = [bool(look(exchange, 15 * n, 9.9, 650, 10.0, 650)) for n in range(1, 5)]
+    assert filled == [n == late for n in range(4)]
+
+
+def test_a_new_price_is_not_filled_before_it_arrives_however_long_the_order_rested() -> None:
+    exchange = with_order(limit_price="9.00")
+    assert look(exchange, 15, 9.9, 650, 10.0, 650) == []
+    exchange.modify(approval(at(15), contract=CALL, limit_price="10.00"))
+    assert look(exchange, 15.2, 9.9, 650, 10.0, 650) == []
+    assert look(exchange, 15.3, 9.9, 650, 10.0, 650)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from volguard.model.book import Fill
+from volguard.model.book import ZERO, Fill
 from volguard.model.decision import Approved
 from volguard.model.event import OrderAbsent, OrderFilled, OrderUpdated
 from volguard.model.instrument import OptionContract, Side
@@ -32,15 +32,28 @@ class _Resting:
     live_at: datetime
     dies_at: datetime | None = None
     last_fill_at: datetime | None = None
+    looks: int = 0  # since it is live
 
 
 class PaperExchange:
-    """Implements ports.Broker; answers are fetched in event time by `due` and `fills_at`."""
+    """Implements ports.Broker; answers are fetched in event time by `due` and `fills_at`.
+
+    To see what worse fills would leave: `slippage` in rupees a unit is paid beyond the touch, within the
+    limit; for the first `late_looks` looks an order does not fill, counted anew after `restore`.
+    """
 
     def __init__(
-        self, *, delay_s: float, cadence_s: float, gap_cadences: float, lot_size: Callable[[date], int]
+        self,
+        *,
+        delay_s: float,
+        cadence_s: float,
+        gap_cadences: float,
+        lot_size: Callable[[date], int],
+        slippage: Decimal = ZERO,
+        late_looks: int = 0,
     ) -> None:
         self._lot_size = lot_size
+        self._slippage, self._late_looks = slippage, late_looks
         self._delay = timedelta(seconds=delay_s)
         self._gap_s = gap_cadences * cadence_s
         self._resting: dict[str, _Resting] = {}
@@ -148,12 +161,14 @@ class PaperExchange:
 
     def _fill(self, order: _Resting, snapshot: ChainSnapshot) -> OrderFilled | None:
         row = snapshot.listing.row(order.contract)
-        too_early = snapshot.ts < order.live_at or order.last_fill_at == snapshot.ts
+        is_live = snapshot.ts >= order.live_at
+        order.looks += is_live
+        too_early = not is_live or order.looks <= self._late_looks or order.last_fill_at == snapshot.ts
         if row is None or too_early or (order.dies_at is not None and order.dies_at <= snapshot.ts):
             return None
         is_buy = order.side is Side.BUY
         bid, ask = _touch(float(snapshot.bid[row])), _touch(float(snapshot.ask[row]))
-        price = ask if is_buy else bid
+        price = _worse(ask, self._slippage) if is_buy else _worse(bid, -self._slippage)
         if price is None or (price > order.limit_price if is_buy else price < order.limit_price):
             return None
         key = (snapshot.ts, order.contract, order.side)
@@ -211,6 +226,10 @@ class PaperExchange:
         if approved.approved_at + self._delay > approved.valid_until:
             return f"the approval expired at {approved.valid_until.isoformat()}"
         return ""
+
+
+def _worse(touch: Decimal | None, by: Decimal) -> Decimal | None:
+    return None if touch is None or touch + by <= 0 else touch + by
 
 
 def _touch(price: float) -> Decimal | None:

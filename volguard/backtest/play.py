@@ -28,7 +28,7 @@ from volguard.measure.book_risk import book_margin
 from volguard.measure.margin import Margin
 from volguard.model.book import ZERO, Fill, Position
 from volguard.model.decision import Decision
-from volguard.model.errors import DataError
+from volguard.model.errors import DataError, UsageError
 from volguard.model.event import (
     Alert,
     BookCarried,
@@ -51,11 +51,22 @@ HASH_BYTES: Final = 32  # of the decisions, as the day's report counts them
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaySettings:
-    """What the edge of a played session is set to: the paper exchange's delay, gaps, checkpoints."""
+    """What the edge of a played session is set to: the paper exchange's delay, gaps, checkpoints.
+
+    Worse fills: `slippage_ticks` beyond the touch, and `late_looks` at which an order does not fill yet.
+    """
 
     paper_delay_s: float
     gap_cadences: float
     checkpoint_s: float
+    slippage_ticks: int = 0
+    late_looks: int = 0
+
+    def __post_init__(self) -> None:
+        if self.slippage_ticks < 0 or self.late_looks < 0:
+            raise UsageError(
+                f"slippage of {self.slippage_ticks} ticks and {self.late_looks} late looks: 0 or more"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +172,8 @@ class Player:
             cadence_s=info.capabilities.cadence_s,
             gap_cadences=self._settings.gap_cadences,
             lot_size=lambda expiry: contracts.lot_size(info.underlying, info.trading_date, expiry),
+            slippage=self._settings.slippage_ticks * contracts.tick(info.underlying, info.trading_date),
+            late_looks=self._settings.late_looks,
         )
 
     def play_all(self, plans: Iterable[DayPlan | DayLeftOut]) -> Iterator[PlayedDay | SkippedDay]:
