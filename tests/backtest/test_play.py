@@ -82,7 +82,7 @@ def test_a_played_day_is_the_session_of_that_day() -> None:
     desk = runner.run((plan(FIRST).started, plan(FIRST).history), State()).state.desk
     assert first.decisions == tuple(r.decision for r in journal.records if isinstance(r, DecisionMade))
     assert desk is not None and desk.book == first.desk.book and first.fills
-    assert first.failed_steps == 0
+    assert first.failures == ()
 
 
 def test_what_is_held_overnight_is_carried_and_every_rupee_is_accounted_for() -> None:

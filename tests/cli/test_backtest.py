@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.backtest.history_files import write_history
-from tests.cli.command import SWITCHES_OFF, Done, volguard
+from tests.cli.command import SWITCHES_OFF, Done, make_root, volguard
 
 USAGE = 2
 WORDS = ("backtest", "--from", "2023-06-12", "--to", "2023-06-14", "--every", "120", "--draws", "100")
@@ -20,9 +20,16 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(history: Path) -> Done:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where what was played is kept."""
+    return make_root(tmp_path_factory.mktemp("root"))
+
+
+@pytest.fixture(scope="module")
+def done(history: Path, root: Path) -> Done:
     """Three days, with a page."""
-    return volguard(*WORDS, "--data", str(history), "--html", str(history / "page.html"), *SWITCHES_OFF)
+    page = ("--html", str(history / "page.html"))
+    return volguard(*WORDS, "--data", str(history), *page, *SWITCHES_OFF, root=root)
 
 
 def test_it_says_whose_prices_it_played_and_what_came_of_it(done: Done) -> None:
@@ -39,10 +46,23 @@ def test_the_page_is_written(done: Done, history: Path) -> None:
     assert "volguard backtest" in (history / "page.html").read_text()
 
 
-def test_the_document_says_the_same_again(done: Done, history: Path) -> None:
-    again = volguard(*WORDS, "--data", str(history), "--json", *SWITCHES_OFF)
+def test_the_document_says_the_same_and_is_not_played_again(done: Done, history: Path, root: Path) -> None:
+    again = volguard(*WORDS, "--data", str(history), "--json", *SWITCHES_OFF, root=root)
     assert again.code == 0 and again.document["schema"] == "volguard.backtest/1"
     assert f"decisions {again.document['decisions_hash']}" in done.out
+    assert "played before" in again.err and "days played" not in again.err
+    assert "played before" not in done.err
+
+
+def test_a_sweep_is_one_document(done: Done, history: Path, root: Path) -> None:
+    """The setting that was played already is one of its rows."""
+    words = ("--sweep", "strategy.short_delta_max=0.2,0.15", "--workers", "1", "--json")
+    swept = volguard(*WORDS, "--data", str(history), *words, *SWITCHES_OFF, root=root)
+    assert swept.code == 0, swept.err
+    assert swept.document["schema"] == "volguard.backtest.sweep/1"
+    first, second = swept.document["variants"]
+    assert f"decisions {first['decisions_hash']}" in done.out
+    assert second["settings"] == {"strategy.short_delta_max": "0.15"}
 
 
 @pytest.mark.parametrize(
@@ -55,10 +75,14 @@ def test_the_document_says_the_same_again(done: Done, history: Path) -> None:
         ((*WORDS, "--html", "/nowhere/page.html"), USAGE, "folder is not there"),
         (("backtest", "--from", "2012-01-01", "--to", "2012-02-01"), USAGE, "2012-01-01"),
         ((*WORDS, "--every", "0.1"), USAGE, "every"),
+        ((*WORDS, "--walk-forward", "5:5"), USAGE, "chooses between settings"),
+        ((*WORDS, "--sweep", "strategy.short_delta_max=0.2", "--sensitivity"), USAGE, "no --sensitivity"),
+        ((*WORDS, "--sweep", "strategy.short_delta_max"), USAGE, "different values"),
+        ((*WORDS, "--sweep", "strategy.no_such=1,2"), USAGE, "no_such"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_played(
-    words: tuple[str, ...], code: int, said: str, history: Path
+    words: tuple[str, ...], code: int, said: str, history: Path, root: Path
 ) -> None:
-    done = volguard(*words, "--data", str(history))
+    done = volguard(*words, "--data", str(history), root=root)
     assert done.code == code and said in done.err and done.out == ""

@@ -24,7 +24,7 @@ from volguard.config.loader import Loaded, load
 from volguard.config.roots import Root
 from volguard.config.settings import SECTIONS, Settings
 from volguard.model.errors import DataError, DateNotCovered, UsageError
-from volguard.operations.backtest import BacktestRequest, run_backtest
+from volguard.operations.backtest import BacktestRequest, Measured, measure_prices, run_backtest
 from volguard.report.backtest_charts import backtest_panels
 from volguard.report.backtest_page import backtest_page, payoff_svg
 from volguard.report.backtest_tables import backtest_summary
@@ -34,6 +34,7 @@ TRADED = ("strategy.require_forecast_edge=false", "strategy.require_vrp=false")
 FIRST, LAST = date(2023, 6, 9), date(2023, 7, 4)
 FEW = Resampling(seed=1, draws=200)
 PAISA = Decimal("0.01")
+NO_ERROR = Measured(error=None, missing="not measured here")
 
 
 def loaded(*overrides: str) -> Loaded[Settings]:
@@ -46,7 +47,8 @@ def played(
     asked = BacktestRequest(
         source="modelled", first=first, last=last, data=data, every_s=every_s, resampling=FEW
     )
-    return run_backtest(asked, loaded(*TRADED, *overrides), ROOT)
+    settings = loaded(*TRADED, *overrides)
+    return run_backtest(asked, settings, ROOT, measure_prices(asked, settings, ROOT))
 
 
 @cache
@@ -169,6 +171,25 @@ def test_a_bar_without_its_range_leaves_out_its_day_and_those_that_rest_on_it(tm
     assert "not known within 5 sessions" in document["left_out"][1]["text"]
 
 
+def test_where_no_freeze_quantity_is_known_orders_are_cut_small_and_that_is_said(tmp_path: Path) -> None:
+    """Until August 2021 nobody knows it: no step fails, and the report says what it rests on."""
+    folder = write_history(tmp_path)
+    document = played(folder, date(2021, 4, 5), date(2021, 4, 8), every_s=7200.0)
+    assert document["failed_steps"] == 0 and any(row["held"] for row in document["curve"])
+    (said,) = (line for line in document["assumptions"] if "freeze" in line)
+    assert "NIFTY until 2021-08-01 are not known" in said
+    later = played(folder, date(2023, 6, 12), date(2023, 6, 12), every_s=7200.0)
+    assert not any("freeze" in line for line in later["assumptions"])
+
+
+def test_the_day_after_a_ceremonial_hour_has_its_history(tmp_path: Path) -> None:
+    """Diwali's hour of 4 November 2021 has a bar and is no session: the 8th knows all that it needs."""
+    document = played(write_history(tmp_path), date(2021, 11, 3), date(2021, 11, 9), every_s=7200.0)
+    assert [row["day"] for row in document["curve"]] == ["2021-11-03", "2021-11-08", "2021-11-09"]
+    assert {row["regime"] for row in document["curve"]} != {"NOT_KNOWN"}
+    assert all(row["regime"] != "NOT_KNOWN" and row["margin_inr"] is not None for row in document["curve"])
+
+
 def test_what_cannot_be_played_is_refused_with_its_reason(tmp_path: Path) -> None:
     folder = write_history(tmp_path)
     cases: Iterable[tuple[BacktestRequest, type[Exception], str]] = (
@@ -182,10 +203,10 @@ def test_what_cannot_be_played_is_refused_with_its_reason(tmp_path: Path) -> Non
     )
     for asked, kind, words in cases:
         with pytest.raises(kind, match=words):
-            run_backtest(asked, loaded(), ROOT)
+            run_backtest(asked, loaded(), ROOT, NO_ERROR)
     (folder / "india_vix_daily.csv").unlink()
     with pytest.raises(DataError, match="no india_vix_daily file"):
-        run_backtest(_asked(folder, FIRST, LAST), loaded(), ROOT)
+        run_backtest(_asked(folder, FIRST, LAST), loaded(), ROOT, NO_ERROR)
 
 
 def test_a_day_given_twice_is_refused_naming_file_and_line(tmp_path: Path) -> None:
@@ -193,7 +214,7 @@ def test_a_day_given_twice_is_refused_naming_file_and_line(tmp_path: Path) -> No
     path = folder / "nifty_daily.csv"
     path.write_text(path.read_text() + path.read_text().splitlines()[-1] + "\n")
     with pytest.raises(DataError, match=r"nifty_daily.csv.*given twice"):
-        run_backtest(_asked(folder, FIRST, LAST), loaded(), ROOT)
+        run_backtest(_asked(folder, FIRST, LAST), loaded(), ROOT, NO_ERROR)
 
 
 def test_a_lot_that_changes_in_mid_trade_is_named() -> None:

@@ -95,6 +95,12 @@ def test_a_history_that_ends_earlier_says_nothing_of_today() -> None:
     assert outlook.missing == f"the history ends on {INDEX[-2].day}, the session before was {LAST}"
 
 
+def test_the_bar_of_a_ceremonial_hour_after_the_last_session_is_the_newest_that_is_known() -> None:
+    outlook = make_outlook(INDEX, VIX, FORECASTS, session_before=INDEX[-2].day, sessions=252)
+    assert outlook.last_day == INDEX[-1].day and outlook.missing == ""
+    assert len(outlook.past_vix) == len(VIX[-252:])
+
+
 def test_a_vix_that_ends_earlier_has_no_past_to_compare_with() -> None:
     outlook = make_outlook(INDEX, VIX[:-1], FORECASTS, session_before=LAST, sessions=252)
     assert outlook.forecast(5.0) is not None and outlook.missing == ""

@@ -70,7 +70,7 @@ def statistics_document(record: Record, conventions: Conventions, resampling: Re
         "activity": None,
         "attribution": None if record.attribution is None else attribution_document(record.attribution),
         "ruin": None if record.ruin is None else _ruin(record.ruin),
-        "deflated_sharpe": None if record.deflated is None else _deflated(record.deflated),
+        "deflated_sharpe": None if record.deflated is None else deflated_document(record.deflated),
     }
     if record.activity is not None:
         document["activity"] = {
@@ -165,7 +165,8 @@ def _probability(probability: Probability) -> Document:
     }
 
 
-def _deflated(deflated: DeflatedSharpe) -> Document:
+def deflated_document(deflated: DeflatedSharpe) -> Document:
+    """The judged trial of a sweep; null with its reason where something is missing."""
     return {
         **_figures(
             {

@@ -138,7 +138,11 @@ class Ledger:
         self._cash += day.cash_inr
         self.decisions.update((one.action.value, _reason(one.action, one.reason)) for one in day.decisions)
         self.hashes.append(day.decisions_hash)
-        self.failed_steps += day.failed_steps
+        self.failed_steps += len(day.failures)
+        self.notes += [
+            Note(day.trading_date, f"a step failed and trading was halted: {error}")
+            for error in dict.fromkeys(day.failures)
+        ]
         if day.marks_inr is None:
             self.notes.append(Note(day.trading_date, "a leg that is held has no price at the last look"))
         self.sessions.append(

@@ -133,7 +133,7 @@ class ModelledDays:
             origin=record.origin,
             index=record.index[max(0, until - most) : until],
             vix=record.vix[max(0, vix_until - most) : vix_until],
-            forecasts=self._forecasts.after(before),
+            forecasts=self._forecasts.after(self._days[until - 1]),
             foreign=foreign_stand(held, before) if held else None,
         )
 

@@ -133,7 +133,7 @@ class PlayedDay:
     attribution: Attribution
     moved: Mapping[date, date]
     alerts: tuple[Alert, ...]
-    failed_steps: int
+    failures: tuple[str, ...]  # of steps that raised: the engine halts itself then
 
     @property
     def trading_date(self) -> date:
@@ -247,7 +247,7 @@ class Player:
             attribution=self._legs.told(),
             moved=plan.moved,
             alerts=tuple(log.alerts),
-            failed_steps=log.failed,
+            failures=tuple(log.failures),
         )
 
     def _settled(
@@ -304,7 +304,7 @@ class _DayLog:
         self.decisions: list[Decision] = []
         self.fills: list[Fill] = []
         self.alerts: list[Alert] = []
-        self.failed = 0
+        self.failures: list[str] = []
         self.digest = hashlib.blake2b(digest_size=HASH_BYTES)
         self._count = 0
 
@@ -327,8 +327,8 @@ class _DayLog:
                     self.digest.update(encode(record)[1] + b"\n")
                 case FillBooked(fill=fill):
                     self.fills.append(fill)
-                case StepFailed():
-                    self.failed += 1
+                case StepFailed(error=error):
+                    self.failures.append(error)
         self.alerts += [effect for effect in effects if isinstance(effect, Alert)]
 
     def checkpoint(self, ts: datetime, state: Any) -> None:

@@ -21,7 +21,14 @@ def progress_shown(title: str, *, spoken_s: float = SPOKEN_S) -> Iterator[Progre
         yield _spoken(title, spoken_s)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     shown = Progress(
         TextColumn("{task.description}"),
@@ -29,6 +36,7 @@ def progress_shown(title: str, *, spoken_s: float = SPOKEN_S) -> Iterator[Progre
         TaskProgressColumn(),
         TextColumn("{task.fields[words]}", markup=False),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     )

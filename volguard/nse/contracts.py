@@ -7,7 +7,7 @@ dates that the tables were checked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
@@ -114,6 +114,22 @@ class ContractTables:
         _check_freeze_steps(self.freeze_step)
         _check_values(self)
         _check_underlyings(self)
+
+
+def with_freeze_bounded(tables: ContractTables) -> ContractTables:
+    """The tables with the smallest freeze quantity of any step where none is known.
+
+    For days that are over: an order cut smaller than it had to be costs more, never less. A live session
+    knows its own or is refused.
+    """
+    least = min(row.units for row in tables.freeze_step)
+    rows = tuple(
+        row
+        if row.units is not None
+        else replace(row, units=least, basis="derived", source=f"not known: the smallest step. {row.source}")
+        for row in tables.freeze
+    )
+    return replace(tables, freeze=rows)
 
 
 class Contracts:

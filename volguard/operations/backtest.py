@@ -24,6 +24,7 @@ from volguard.engine.step import Engine
 from volguard.model.errors import DataError, UsageError
 from volguard.model.instrument import Underlying
 from volguard.operations.backtest_document import Tested, backtest_document
+from volguard.operations.backtest_rules import past_rules
 from volguard.operations.backtest_sources import Modelled, Opened, open_modelled, open_recorded
 from volguard.wiring import history_folder_of, rules_of
 
@@ -34,9 +35,9 @@ Progress = Callable[[float, float, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestRequest:
-    """What is asked for. `files` of recorded chains; `first` and `last` of modelled days, None: all there is.
+    """What is asked for. `files` of recorded chains, `first` and `last` of modelled days.
 
-    `data`: folder of the daily history, None: where sessions find theirs.
+    `data`: folder of the daily history, None: where sessions find theirs. Worse fills as `PlaySettings`.
     """
 
     source: str
@@ -45,16 +46,43 @@ class BacktestRequest:
     last: date | None = None
     data: Path | None = None
     every_s: float = 1800.0
+    slippage_ticks: int = 0
+    late_looks: int = 0
     resampling: Resampling = field(default_factory=lambda: Resampling(seed=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """How far modelled prices are from real ones; None with the reason why that is not known."""
+
+    error: ModelError | None
+    missing: str
+
+
+def measure_prices(request: BacktestRequest, loaded: Loaded[Settings], root: Root) -> Measured:
+    """The error of the prices that a request plays: some seconds. A damaged file is a reason, no error."""
+    if request.source != MODELLED:
+        return Measured(error=None, missing="no price was modelled")
+    settings = loaded.settings
+    try:
+        error = measure_on(
+            folder_of(request, loaded, root),
+            tables=load_chain_model(root).settings.chain_model,
+            rules=rules_of(settings),
+            underlying=Underlying(settings.market.underlying),
+        )
+    except DataError as damage:
+        return Measured(error=None, missing=damage.message)
+    return Measured(error=error, missing="")
 
 
 def run_backtest(
     request: BacktestRequest,
     loaded: Loaded[Settings],
     root: Root,
+    measured: Measured,
     *,
     progress: Progress = lambda _done, _total, _words: None,
-    tell: Callable[[str], None] = lambda _text: None,
 ) -> dict[str, Any]:
     """Play it and give the `volguard.backtest/1` document.
 
@@ -62,29 +90,36 @@ def run_backtest(
     outside the dated rules.
     """
     settings = loaded.settings
-    rules = rules_of(settings)
-    opened, error, missing = _opened(request, loaded, root, tell)
+    past = past_rules(settings)
+    opened = open_days(request, loaded, root)
     player = Player(
-        Engine(settings.engine, rules),
+        Engine(settings.engine, past.rules),
         PlaySettings(
             paper_delay_s=settings.paper.paper_delay_ms / 1000.0,
             gap_cadences=settings.quotes.gap_cadences,
             checkpoint_s=settings.journal.checkpoint_s,
+            slippage_ticks=request.slippage_ticks,
+            late_looks=request.late_looks,
         ),
         SystemClock(Signal()),
     )
-    ledger = Ledger(settings.account.capital_inr, rules.contracts, Underlying(settings.market.underlying))
+    ledger = Ledger(
+        settings.account.capital_inr, past.rules.contracts, Underlying(settings.market.underlying)
+    )
     for done, day in enumerate(player.play_all(opened.plans(player.attention)), start=1):
         ledger.take(day)
         when = day.trading_date if isinstance(day, PlayedDay) else day.day
-        progress(done, opened.days, when.isoformat())
+        progress(done, len(opened.days), when.isoformat())
     return backtest_document(
         Tested(
             source=request.source,
             every_s=request.every_s if request.source == MODELLED else None,
+            slippage_ticks=request.slippage_ticks,
+            late_looks=request.late_looks,
             data_digest=opened.digest,
-            model_error=error,
-            model_error_missing=missing,
+            model_error=measured.error,
+            model_error_missing=measured.missing,
+            bounds=tuple(past.said(opened.days)),
         ),
         ledger,
         loaded,
@@ -92,12 +127,10 @@ def run_backtest(
     )
 
 
-def _opened(
-    request: BacktestRequest, loaded: Loaded[Settings], root: Root, tell: Callable[[str], None]
-) -> tuple[Opened, ModelError | None, str]:
-    settings = loaded.settings
-    rules = rules_of(settings)
-    folder = request.data or history_folder_of(settings, root)
+def open_days(request: BacktestRequest, loaded: Loaded[Settings], root: Root) -> Opened:
+    """The days of a request, ready to be played. Raises as `run_backtest`."""
+    rules = past_rules(loaded.settings).rules
+    folder = folder_of(request, loaded, root)
     if request.source == CHAINS:
         if not request.files:
             raise UsageError("no recording is given", hint="--source chains day.parquet [day2.parquet ...]")
@@ -105,25 +138,21 @@ def _opened(
             raise UsageError("--from and --to choose modelled days; recordings are all played")
         is_there = request.data is not None or folder.is_dir()
         history = FileHistory(folder) if is_there else None
-        return open_recorded(request.files, history, loaded, rules, tell), None, "no price was modelled"
+        return open_recorded(request.files, history, loaded, rules)
     if request.files:
         raise UsageError(
             f"{request.files[0]} was given, and modelled days are made of daily history",
             hint="--source chains plays recordings",
         )
     found = load_chain_model(root)
-    tables = found.settings.chain_model
     first, last = _days(request)
     asked = Modelled(folder=folder, first=first, last=last, every_s=request.every_s)
-    opened = open_modelled(asked, loaded, tables, found.digest, rules, tell)
-    tell("measuring the modelled prices against real ones")
-    try:
-        error = measure_on(
-            folder, tables=tables, rules=rules, underlying=Underlying(settings.market.underlying)
-        )
-    except DataError as damage:
-        return opened, None, damage.message
-    return opened, error, ""
+    return open_modelled(asked, loaded, found.settings.chain_model, found.digest, rules)
+
+
+def folder_of(request: BacktestRequest, loaded: Loaded[Settings], root: Root) -> Path:
+    """Where the daily history of a request lies."""
+    return request.data or history_folder_of(loaded.settings, root)
 
 
 def _days(request: BacktestRequest) -> tuple[date, date]:

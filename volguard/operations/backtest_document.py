@@ -50,9 +50,12 @@ class Tested:
 
     source: str
     every_s: float | None
+    slippage_ticks: int
+    late_looks: int
     data_digest: str
     model_error: ModelError | None
     model_error_missing: str
+    bounds: tuple[str, ...]  # what is said of rules that are known by a bound alone
 
     @property
     def is_modelled(self) -> bool:
@@ -78,6 +81,7 @@ def backtest_document(
         "schema": SCHEMA,
         "source": tested.source,
         "prices": "modelled" if tested.is_modelled else "recorded",
+        "fills": {"slippage_ticks": tested.slippage_ticks, "late_looks": tested.late_looks},
         "underlying": loaded.settings.market.underlying,
         "first_day": _day(ledger.sessions, 0),
         "last_day": _day(ledger.sessions, -1),
@@ -127,6 +131,12 @@ def _assumptions(tested: Tested) -> list[str]:
             "an order is under way or an exit waits to be seen again"
         )
         said = [MODELLED_PRICES, looks, PATH, FITS, *said]
+    said += tested.bounds
+    if tested.slippage_ticks or tested.late_looks:
+        said.append(
+            f"fills are made worse: {tested.slippage_ticks} ticks beyond the touch, and none at the first "
+            f"{tested.late_looks} looks at which an order could fill"
+        )
     return said
 
 

@@ -58,10 +58,10 @@ class Modelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A source ready to be played: its days, how many there are, and what its data is known by."""
+    """A source ready to be played: its days, and what its data is known by."""
 
     plans: Callable[[Attention], Plans]
-    days: int
+    days: tuple[date, ...]
     digest: str
 
 
@@ -71,14 +71,12 @@ def open_modelled(
     tables: ChainModelTables,
     model_digest: str,
     rules: Rules,
-    tell: Callable[[str], None],
 ) -> Opened:
     """Modelled days. Raises DataError without index or VIX, DateNotCovered outside the dated rules."""
     settings = loaded.settings
     underlying = Underlying(settings.market.underlying)
     record = _record(asked.folder, underlying)
-    rules.calendar.session(asked.first)  # outside the calendar there is no backtest
-    days = len(rules.calendar.trading_days(asked.first, asked.last))
+    days = rules.calendar.trading_days(asked.first, asked.last)
     carry = tables.carry_timeline
     reach = forecast_reach(settings)
     covered = min(asked.last + DAYS_BEYOND, rules.calendar.last_day)
@@ -111,7 +109,6 @@ def open_modelled(
                 rules.calendar.previous_trading_day(asked.first),
                 settings.models,
                 reach,
-                lambda day: tell(f"models fitted for {day:%Y-%m}"),
             ),
             attention=attention,
             begin=lambda market: _started(market, loaded, rules),
@@ -126,7 +123,6 @@ def open_recorded(
     history: FileHistory | None,
     loaded: Loaded[Settings],
     rules: Rules,
-    tell: Callable[[str], None],
 ) -> Opened:
     """Recorded chains, a day a file, played oldest first.
 
@@ -148,11 +144,16 @@ def open_recorded(
             yield DayPlan(
                 market=market,
                 started=started,
-                history=history_of_session(loaded.settings, source, rules, started.ts, tell),
+                history=history_of_session(loaded.settings, source, rules, started.ts, _unsaid),
                 final_level=_official_close(history, market),
             )
 
-    return Opened(plans=plans, days=len(markets), digest=_digest(*(m.info.digest for m in markets)))
+    told = "" if history is None else repr(_daily(history, Underlying(loaded.settings.market.underlying)))
+    return Opened(plans=plans, days=tuple(days), digest=_digest(*(m.info.digest for m in markets), told))
+
+
+def _unsaid(_text: str) -> None:
+    pass
 
 
 def _started(market: MarketData, loaded: Loaded[Settings], rules: Rules) -> SessionStarted:
@@ -168,16 +169,22 @@ def _official_close(history: FileHistory | None, market: MarketData) -> Decimal 
 
 
 def _record(folder: Path, underlying: Underlying) -> DailyRecord:
-    history = FileHistory(folder)
-    index, vix = history.daily(underlying, date.max), history.daily(VIX_NAME, date.max)
-    for name, bars in ((underlying, index), (VIX_NAME, vix)):
+    record = _daily(FileHistory(folder), underlying)
+    for name, bars in ((underlying, record.index), (VIX_NAME, record.vix)):
         if not bars:
             raise DataError(
                 f"{folder} has no {name.lower()}_daily file",
                 hint="modelled chains are made of the index and India VIX: `volguard data fetch` gets both",
             )
+    return record
+
+
+def _daily(history: FileHistory, underlying: Underlying) -> DailyRecord:
     return DailyRecord(
-        index=index, vix=vix, participants=history.participants(date.max), origin=history.origin
+        index=history.daily(underlying, date.max),
+        vix=history.daily(VIX_NAME, date.max),
+        participants=history.participants(date.max),
+        origin=history.origin,
     )
 
 

@@ -66,6 +66,8 @@ def backtest_summary(document: Mapping[str, Any]) -> RenderableType:
     blocks: list[RenderableType] = [Text(line) for line in headline(document)]
     blocks += [Text(""), _figures(document)]
     blocks += [Text(""), _attribution(document["statistics"]["attribution"])]
+    if "sensitivity" in document:
+        blocks += [Text(""), _sensitivity(document["sensitivity"])]
     for name in ("structure", "bucket", "regime", "exit_reason"):
         blocks += [Text(""), _groups(name, document["statistics"]["groups"][name])]
     blocks += [Text(""), _reasons(document["decisions"])]
@@ -157,6 +159,20 @@ def _attribution(parts: Mapping[str, Any]) -> Table:
     table = _table("P&L by cause", "rupees")
     for name in PARTS:
         table.add_row(name, amount_text(parts[f"{name}_inr"], is_signed=True))
+    return table
+
+
+def _sensitivity(rows: Iterable[Mapping[str, Any]]) -> Table:
+    table = _table("fills", "at the end", "Sharpe", "drawdown", "trades", "won")
+    for row in rows:
+        table.add_row(
+            f"{row['slippage_ticks']} ticks beyond the touch, {row['late_looks']} looks later",
+            amount_text(row["value_inr"]),
+            known_text(row["sharpe"], _ratio),
+            known_text(row["max_drawdown"], _percent),
+            str(row["trades"]),
+            known_text(row["win_rate"], _percent),
+        )
     return table
 
 

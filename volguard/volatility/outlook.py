@@ -61,14 +61,16 @@ def make_outlook(
 ) -> Outlook:
     """The outlook from bars that all lie before the trading date; `sessions` bounds the past kept.
 
-    A history that does not end with `session_before` says nothing of today: no forecast, no regime, no past.
+    A history that ends before `session_before` says nothing of today: no forecast, no regime, no past. It may
+    end later, with the bar of a ceremonial hour, which is no session of options.
     """
     if not index:
         return NO_OUTLOOK
-    if index[-1].day != session_before:
+    if index[-1].day < session_before:
         missing = f"the history ends on {index[-1].day}, the session before was {session_before}"
         return replace(NO_OUTLOOK, missing=missing)
-    recent = vix[-sessions:] if vix and vix[-1].day == session_before else ()
+    is_current = bool(vix) and session_before <= vix[-1].day <= index[-1].day
+    recent = vix[-sessions:] if is_current else ()
     past_vix = np.array([bar.close / 100.0 for bar in recent])
     month = {past.day: past.volatility for past in forecasts.past_month}
     known = [month.get(bar.day) for bar in recent]

@@ -45,7 +45,7 @@ def regime_stand(
     vix = vix[-(SESSIONS_JUDGED + RANK_SESSIONS) :]
     known = crush_days(events, [bar.day for bar in vix])
     days = regime_history(index, vix, settings, known)[-SESSIONS_JUDGED:]
-    if not days or days[-1].day != session_before:
+    if not days or days[-1].day < session_before:
         return RegimeStand(regime=None, sessions=0, stays=None, event_passed=passed)
     last = days[-1]
     odds = None if last.regime is None else transition_odds([day.regime for day in days]).odds(last.regime)
