@@ -37,6 +37,16 @@ def test_a_rising_or_unchanged_day_sees_its_low_first() -> None:
     assert path.level.tolist() == pytest.approx([100.0, 97.0, 94.0, 102.0, 110.0, 105.0])
 
 
+def test_between_looks_the_index_is_where_the_path_is_not_on_a_line_to_the_next_look() -> None:
+    """The turn at 11:20 lies between looks at 9:15 and 14:15: what comes after it does not bend what was."""
+    path = path_of_bar(bar(100.0, 110.0, 94.0, 104.0), OPENS, CLOSES, 18_000.0)
+    other = path_of_bar(bar(100.0, 130.0, 94.0, 104.0), OPENS, CLOSES, 18_000.0)
+    at = OPENS.replace(hour=10, minute=17, second=30)
+    assert path.level_at(at) == other.level_at(at) == pytest.approx(97.0)
+    assert path.level_at(OPENS) == 100.0 and path.level_at(path.closes) == 104.0
+    assert path.closes == CLOSES and path.level[1] != other.level[1]
+
+
 @given(
     low=st.floats(1.0, 1e5),
     rises=st.lists(st.floats(0.0, 1e4), min_size=3, max_size=3),

@@ -77,6 +77,8 @@ def test_a_sweep_is_one_document(done: Done, history: Path, root: Path) -> None:
         ((*WORDS, "--every", "0.1"), USAGE, "every"),
         ((*WORDS, "--walk-forward", "5:5"), USAGE, "chooses between settings"),
         ((*WORDS, "--sweep", "strategy.short_delta_max=0.2", "--sensitivity"), USAGE, "no --sensitivity"),
+        ((*WORDS, "--placebo", "3", "--lookahead-check"), USAGE, "one at a time"),
+        (("backtest", "--placebo", "0"), USAGE, "placebo"),
         ((*WORDS, "--sweep", "strategy.short_delta_max"), USAGE, "different values"),
         ((*WORDS, "--sweep", "strategy.no_such=1,2"), USAGE, "no_such"),
     ],
@@ -86,3 +88,10 @@ def test_what_cannot_be_done_is_refused_before_anything_is_played(
 ) -> None:
     done = volguard(*words, "--data", str(history), root=root)
     assert done.code == code and said in done.err and done.out == ""
+
+
+def test_no_decision_knows_its_future_and_that_is_shown(history: Path, root: Path) -> None:
+    done = volguard(*WORDS, "--data", str(history), "--lookahead-check", *SWITCHES_OFF, root=root)
+    assert done.code == 0, done.err
+    assert "3 sessions played, 3 times again with another future" in done.out
+    assert "no decision knew its future" in done.out and "DIFFERENT" not in done.out

@@ -23,10 +23,25 @@ TURNS: Final = (0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0)  # shares of the session at whic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayPath:
-    """Looks of one day: `times` ascending, `level` of the index at each in points."""
+    """Looks of one day: `times` ascending, `level` of the index at each in points.
+
+    In between it goes straight from turn to turn: `turns_s` seconds after `opens`, at the levels of `prices`.
+    """
 
     times: tuple[datetime, ...]
     level: FloatArray
+    opens: datetime
+    turns_s: FloatArray
+    prices: FloatArray
+
+    @property
+    def closes(self) -> datetime:
+        """When the day is over."""
+        return self.opens + timedelta(seconds=float(self.turns_s[-1]))
+
+    def level_at(self, ts: datetime) -> float:
+        """The index at any moment of the day, in points."""
+        return float(np.interp((ts - self.opens).total_seconds(), self.turns_s, self.prices))
 
 
 def path_of_bar(bar: DailyBar, opens: datetime, closes: datetime, every_s: float) -> DayPath:
@@ -39,10 +54,13 @@ def path_of_bar(bar: DailyBar, opens: datetime, closes: datetime, every_s: float
     if not 0.0 < every_s <= length_s:
         raise ValueError(f"every_s was {every_s}, must be in (0, {length_s:.0f}]")
     at_s = np.arange(0.0, length_s, every_s)
-    turns_s = np.array(TURNS) * length_s
+    turns_s, prices = np.array(TURNS) * length_s, _four(bar)
     return DayPath(
         times=tuple(opens + timedelta(seconds=second) for second in at_s.tolist()),
-        level=np.interp(at_s, turns_s, _four(bar)),
+        level=np.interp(at_s, turns_s, prices),
+        opens=opens,
+        turns_s=turns_s,
+        prices=prices,
     )
 
 

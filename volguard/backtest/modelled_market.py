@@ -75,28 +75,19 @@ class ModelledMarket:
 
     def snapshots(self, after: datetime | None = None) -> Iterator[ChainSnapshot]:
         """The day's looks later than `after`, oldest first, and those in between that are asked for."""
-        times, levels = self._path.times, self._path.level
-        nexts = (*times[1:], None)
-        for shot, upcoming, then in zip(self._made, nexts, (*levels[1:], levels[-1]), strict=True):
+        times = self._path.times
+        for shot, upcoming in zip(self._made, (*times[1:], self._path.closes), strict=True):
             if after is not None and shot.ts <= after:
                 continue
             yield shot
-            for ts, level in self._between(shot, upcoming, float(then)):
-                yield self._look(ts, level)
+            for count in range(1, self._looks.close_looks + 1):
+                ts = shot.ts + timedelta(seconds=count * self._looks.close_s)
+                if not self._attention.is_close or ts >= upcoming:
+                    break
+                yield self._look(ts)
 
-    def _between(
-        self, shot: ChainSnapshot, upcoming: datetime | None, then: float
-    ) -> Iterator[tuple[datetime, float]]:
-        now = float(shot.underlying_ltp or 0.0)
-        whole_s = self._looks.every_s if upcoming is None else (upcoming - shot.ts).total_seconds()
-        for count in range(1, self._looks.close_looks + 1):
-            gone_s = count * self._looks.close_s
-            if not self._attention.is_close or gone_s >= whole_s:
-                return
-            yield shot.ts + timedelta(seconds=gone_s), now + (then - now) * gone_s / whole_s
-
-    def _look(self, ts: datetime, level: float) -> ChainSnapshot:
-        state = self._known.state(np.array([level]))
+    def _look(self, ts: datetime) -> ChainSnapshot:
+        state = self._known.state(np.array([self._path.level_at(ts)]))
         return self._chains.snapshots([ts], state, [self._listing])[0]
 
     @cached_property

@@ -24,9 +24,17 @@ from volguard.cli.options import (
     settings_of,
 )
 from volguard.cli.progress import progress_shown
-from volguard.model.errors import UsageError
+from volguard.model.errors import GateFailed, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import RenderableType
+
+    from volguard.config.loader import Loaded
+    from volguard.config.roots import Root
+    from volguard.config.settings import Settings
+    from volguard.operations.backtest import BacktestRequest
     from volguard.operations.backtest_jobs import Job, Workers
 
 MINUTE_S = 60.0
@@ -90,6 +98,21 @@ def backtest(
             show_default=False,
         ),
     ] = None,
+    lookahead_check: Annotated[
+        bool,
+        typer.Option(
+            "--lookahead-check", help="Fail (3) if a decision changes with a future it cannot know."
+        ),
+    ] = False,
+    placebo: Annotated[
+        int | None,
+        typer.Option(
+            "--placebo",
+            min=1,
+            help="Deal the forecasts out anew so many times: does it matter what they say?",
+            show_default=False,
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=1, help="Processes for many backtests.", show_default="all cores"),
@@ -118,8 +141,19 @@ def backtest(
     Example: volguard backtest --from 2021-04-01 --to 2024-06-27 --data data/history
     Example: volguard backtest --source chains day1.parquet day2.parquet --html backtest.html --open
     Example: volguard backtest --from 2021-04-01 --to 2024-06-27 --sweep strategy.short_delta_max=0.15,0.2
+    Example: volguard backtest --from 2023-01-01 --to 2023-12-31 --lookahead-check
     """
-    _check_asked(html, is_opened=is_opened, sweep=sweep, walk_forward=walk_forward, sensitivity=sensitivity)
+    _check_asked(
+        html,
+        is_opened=is_opened,
+        walk_forward=walk_forward,
+        kinds={
+            "--sweep": bool(sweep),
+            "--lookahead-check": lookahead_check,
+            "--placebo": placebo is not None,
+        },
+        sensitivity=sensitivity,
+    )
     from volguard.backtest.bootstrap import Resampling
     from volguard.operations.backtest import BacktestRequest, measure_prices, open_days
     from volguard.operations.backtest_jobs import Job, Workers
@@ -138,6 +172,9 @@ def backtest(
         resampling=Resampling(seed=seed, draws=draws),
     )
     open_days(request, loaded, found)  # what cannot be played is said before anything is measured
+    if lookahead_check:
+        _check_foresight(request, loaded, found, as_json=as_json)
+        return
     job = Job(
         request=request,
         root=found,
@@ -146,50 +183,85 @@ def backtest(
         measured=measure_prices(request, loaded, found),
     )
     many = Workers(count=workers or os.cpu_count() or 1, cluster=cluster)
-    if sweep:
-        document = _swept(job, sweep, walk_forward, many)
-    else:
-        document = _played(job, many, sensitivity=sensitivity)
-        if html is not None:
-            _write_page(html, document, is_opened=is_opened)
+    document, summary = _played(
+        job, many, sweep=sweep or [], walk_forward=walk_forward, placebo=placebo, sensitivity=sensitivity
+    )
+    if html is not None:
+        _write_page(html, document, is_opened=is_opened)
     if as_json:
         print_json(document)
-        return
-    from volguard.report.backtest_sweep_tables import sweep_summary, walk_summary
-    from volguard.report.backtest_tables import backtest_summary
-
-    print_table((walk_summary if walk_forward else sweep_summary if sweep else backtest_summary)(document))
+    else:
+        print_table(summary(document))
 
 
 def _check_asked(
     html: Path | None,
     *,
     is_opened: bool,
-    sweep: list[str] | None,
     walk_forward: str | None,
+    kinds: dict[str, bool],
     sensitivity: bool,
 ) -> None:
     if is_opened and html is None:
         raise UsageError("--open needs a page", hint="--html backtest.html --open")
     if html is not None and not html.parent.is_dir():
         raise UsageError(f"--html {html}: its folder is not there")
-    if walk_forward is not None and not sweep:
+    if walk_forward is not None and not kinds["--sweep"]:
         raise UsageError("--walk-forward chooses between settings", hint="name them: --sweep key=a,b,c")
-    if sweep and (html is not None or sensitivity):
-        raise UsageError("a sweep has no page and no --sensitivity", hint="ask for them with one setting")
+    asked = [name for name, is_asked in kinds.items() if is_asked]
+    if len(asked) > 1:
+        raise UsageError(f"{' and '.join(asked)} are asked for one at a time")
+    if asked and (html is not None or sensitivity):
+        raise UsageError(f"{asked[0]} has no page and no --sensitivity", hint="leave it out for those")
 
 
-def _swept(job: Job, sweep: list[str], walk_forward: str | None, workers: Workers) -> dict[str, Any]:
+def _check_foresight(
+    request: BacktestRequest, loaded: Loaded[Settings], root: Root, *, as_json: bool
+) -> None:
+    from volguard.operations.backtest_falsify import run_lookahead
+    from volguard.report.backtest_falsify_tables import lookahead_summary
+
+    with progress_shown("days played") as progress:
+        document = run_lookahead(request, loaded, root, progress)
+    if as_json:
+        print_json(document)
+    else:
+        print_table(lookahead_summary(document))
+    if not document["ok"]:
+        raise GateFailed(
+            "a decision changed with a future that it could not have known",
+            hint="no figure of this backtest can be believed before that is mended",
+        )
+
+
+def _played(
+    job: Job,
+    workers: Workers,
+    *,
+    sweep: list[str],
+    walk_forward: str | None,
+    placebo: int | None,
+    sensitivity: bool,
+) -> tuple[dict[str, Any], Callable[[dict[str, Any]], RenderableType]]:
+    # What was asked for, and how it is shown.
+    from volguard.operations.backtest_falsify import run_placebo
     from volguard.operations.backtest_sweep import axis_of, run_sweep, run_walk, walk_of
+    from volguard.report.backtest_falsify_tables import placebo_summary
+    from volguard.report.backtest_sweep_tables import sweep_summary, walk_summary
+    from volguard.report.backtest_tables import backtest_summary
 
-    axes = [axis_of(text) for text in sweep]
+    if not sweep and placebo is None:
+        return _played_once(job, workers, sensitivity=sensitivity), backtest_summary
     with progress_shown("backtests") as progress:
+        if placebo is not None:
+            return run_placebo(job, placebo, workers, progress), placebo_summary
+        axes = [axis_of(text) for text in sweep]
         if walk_forward is not None:
-            return run_walk(job, axes, walk_of(walk_forward), workers, progress)
-        return run_sweep(job, axes, workers, progress)
+            return run_walk(job, axes, walk_of(walk_forward), workers, progress), walk_summary
+        return run_sweep(job, axes, workers, progress), sweep_summary
 
 
-def _played(job: Job, workers: Workers, *, sensitivity: bool) -> dict[str, Any]:
+def _played_once(job: Job, workers: Workers, *, sensitivity: bool) -> dict[str, Any]:
     from volguard.operations.backtest_jobs import play_job
     from volguard.operations.backtest_sensitivity import run_sensitivity
 

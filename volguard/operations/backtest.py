@@ -38,6 +38,8 @@ class BacktestRequest:
     """What is asked for. `files` of recorded chains, `first` and `last` of modelled days.
 
     `data`: folder of the daily history, None: where sessions find theirs. Worse fills as `PlaySettings`.
+    `placebo`: deal the forecasts of modelled days out anew by this seed. `cut`: end on this day, otherwise
+    than it did.
     """
 
     source: str
@@ -48,6 +50,8 @@ class BacktestRequest:
     every_s: float = 1800.0
     slippage_ticks: int = 0
     late_looks: int = 0
+    placebo: int | None = None
+    cut: date | None = None
     resampling: Resampling = field(default_factory=lambda: Resampling(seed=1))
 
 
@@ -92,17 +96,7 @@ def run_backtest(
     settings = loaded.settings
     past = past_rules(settings)
     opened = open_days(request, loaded, root)
-    player = Player(
-        Engine(settings.engine, past.rules),
-        PlaySettings(
-            paper_delay_s=settings.paper.paper_delay_ms / 1000.0,
-            gap_cadences=settings.quotes.gap_cadences,
-            checkpoint_s=settings.journal.checkpoint_s,
-            slippage_ticks=request.slippage_ticks,
-            late_looks=request.late_looks,
-        ),
-        SystemClock(Signal()),
-    )
+    player = player_of(request, loaded)
     ledger = Ledger(
         settings.account.capital_inr, past.rules.contracts, Underlying(settings.market.underlying)
     )
@@ -127,6 +121,22 @@ def run_backtest(
     )
 
 
+def player_of(request: BacktestRequest, loaded: Loaded[Settings]) -> Player:
+    """The engine of these settings at the edge that a request asks for."""
+    settings = loaded.settings
+    return Player(
+        Engine(settings.engine, past_rules(settings).rules),
+        PlaySettings(
+            paper_delay_s=settings.paper.paper_delay_ms / 1000.0,
+            gap_cadences=settings.quotes.gap_cadences,
+            checkpoint_s=settings.journal.checkpoint_s,
+            slippage_ticks=request.slippage_ticks,
+            late_looks=request.late_looks,
+        ),
+        SystemClock(Signal()),
+    )
+
+
 def open_days(request: BacktestRequest, loaded: Loaded[Settings], root: Root) -> Opened:
     """The days of a request, ready to be played. Raises as `run_backtest`."""
     rules = past_rules(loaded.settings).rules
@@ -138,7 +148,7 @@ def open_days(request: BacktestRequest, loaded: Loaded[Settings], root: Root) ->
             raise UsageError("--from and --to choose modelled days; recordings are all played")
         is_there = request.data is not None or folder.is_dir()
         history = FileHistory(folder) if is_there else None
-        return open_recorded(request.files, history, loaded, rules)
+        return open_recorded(request.files, history, loaded, rules, cut=request.cut)
     if request.files:
         raise UsageError(
             f"{request.files[0]} was given, and modelled days are made of daily history",
@@ -146,7 +156,14 @@ def open_days(request: BacktestRequest, loaded: Loaded[Settings], root: Root) ->
         )
     found = load_chain_model(root)
     first, last = _days(request)
-    asked = Modelled(folder=folder, first=first, last=last, every_s=request.every_s)
+    asked = Modelled(
+        folder=folder,
+        first=first,
+        last=last,
+        every_s=request.every_s,
+        placebo=request.placebo,
+        cut=request.cut,
+    )
     return open_modelled(asked, loaded, found.settings.chain_model, found.digest, rules)
 
 

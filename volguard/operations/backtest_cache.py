@@ -47,6 +47,7 @@ class BacktestCache:
                 request.every_s,
                 request.slippage_ticks,
                 request.late_looks,
+                request.placebo,
                 repr(request.resampling),
             ],
             "error": None if measured.error is None else measured.error.document(),

@@ -14,9 +14,11 @@ from typing import Final
 from volguard.adapters.history import FileHistory
 from volguard.backtest.attention import Attention
 from volguard.backtest.chain_tables import ChainModelTables
+from volguard.backtest.foresight import CutMarket, first_turn, other_future
 from volguard.backtest.modelled_chain import ModelledChains
 from volguard.backtest.modelled_days import DailyRecord, ModelledDays, ModelledSettings
 from volguard.backtest.modelled_market import LookSettings
+from volguard.backtest.placebo import dealt_anew
 from volguard.backtest.play import DayLeftOut, DayPlan
 from volguard.backtest.variance_clock import VarianceClock
 from volguard.config.loader import Loaded
@@ -48,12 +50,18 @@ DAYS_BEYOND: Final = timedelta(days=70)  # contracts of the last day expire late
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modelled:
-    """Daily history of a folder from `first` to `last`, looked at every `every_s`."""
+    """Daily history of a folder from `first` to `last`, looked at every `every_s`.
+
+    `placebo`: forecasts are dealt out anew by this seed. `cut`: the record ends on this day, and that day
+    ends otherwise than it did.
+    """
 
     folder: Path
     first: date
     last: date
     every_s: float
+    placebo: int | None = None
+    cut: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +84,8 @@ def open_modelled(
     settings = loaded.settings
     underlying = Underlying(settings.market.underlying)
     record = _record(asked.folder, underlying)
+    if asked.cut is not None:
+        record = other_future(record, asked.cut)
     days = rules.calendar.trading_days(asked.first, asked.last)
     carry = tables.carry_timeline
     reach = forecast_reach(settings)
@@ -94,6 +104,9 @@ def open_modelled(
     until = tuple(bar for bar in record.index if bar.day <= asked.last)
 
     def plans(attention: Attention) -> Plans:
+        forecasts = forecasts_by_day(
+            until, rules.calendar.previous_trading_day(asked.first), settings.models, reach
+        )
         made = ModelledDays(
             record,
             chains,
@@ -104,12 +117,7 @@ def open_modelled(
             ),
             rules=rules,
             underlying=underlying,
-            forecasts=forecasts_by_day(
-                until,
-                rules.calendar.previous_trading_day(asked.first),
-                settings.models,
-                reach,
-            ),
+            forecasts=forecasts if asked.placebo is None else dealt_anew(forecasts, asked.placebo),
             attention=attention,
             begin=lambda market: _started(market, loaded, rules),
         )
@@ -123,8 +131,10 @@ def open_recorded(
     history: FileHistory | None,
     loaded: Loaded[Settings],
     rules: Rules,
+    *,
+    cut: date | None = None,
 ) -> Opened:
-    """Recorded chains, a day a file, played oldest first.
+    """Recorded chains, a day a file, played oldest first; those after `cut` are not, its own ends early.
 
     Raises DataError on a bad file, UsageError where two are of one day.
     """
@@ -138,7 +148,10 @@ def open_recorded(
         raise UsageError(f"two of the recordings are of {twice}", hint="give each day once")
 
     def plans(_attention: Attention) -> Plans:
-        for market in markets:
+        for recorded in markets:
+            market = recorded if cut is None else _cut(recorded, cut, rules)
+            if market is None:
+                return
             source = Source(market=market, history=history, seed=None)
             started = _started(market, loaded, rules)
             yield DayPlan(
@@ -150,6 +163,15 @@ def open_recorded(
 
     told = "" if history is None else repr(_daily(history, Underlying(loaded.settings.market.underlying)))
     return Opened(plans=plans, days=tuple(days), digest=_digest(*(m.info.digest for m in markets), told))
+
+
+def _cut(market: MarketData, cut: date, rules: Rules) -> MarketData | None:
+    day = market.info.trading_date
+    session = rules.calendar.session(day)
+    if day > cut or session is None:
+        return None
+    opens, closes = session.windows[0][0], session.windows[-1][1]
+    return market if day < cut else CutMarket(market, first_turn(opens, closes))
 
 
 def _unsaid(_text: str) -> None:
