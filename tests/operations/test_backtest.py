@@ -262,6 +262,22 @@ def test_a_trade_s_payoff_is_that_of_its_entry() -> None:
         assert f"best {number_text(float(best), 0)}, worst {number_text(float(worst), 0)} rupees" in shown
 
 
+def test_what_was_refused_is_carried_on_paper() -> None:
+    """By reason, as a session's own report does it; each day's structures are closed at its last look."""
+    rows = real()["refused"]
+    assert rows and [row["reason"] for row in rows] == sorted(row["reason"] for row in rows)
+    assert all(row["structures"] >= row["held"] for row in rows)
+    assert any(row["held_net_inr"] is not None for row in rows)
+    for row in rows:
+        assert row["reason"] in _shown(real()) and row["reason"] in backtest_page(real())
+
+
+def test_other_underlyings_are_not_modelled(tmp_path: Path) -> None:
+    settings = loaded("market.underlying=BANKNIFTY")
+    with pytest.raises(UsageError, match="fitted to NIFTY alone"):
+        run_backtest(_asked(write_history(tmp_path), FIRST, LAST), settings, ROOT, NO_ERROR)
+
+
 def test_a_record_without_sessions_says_so(tmp_path: Path) -> None:
     """A Sunday: no session, no figure, and no chart pretends."""
     document = played(write_history(tmp_path), date(2023, 6, 11), date(2023, 6, 11))

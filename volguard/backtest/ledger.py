@@ -21,6 +21,7 @@ from volguard.model.book import ZERO, Fill, Trade, positions_of
 from volguard.model.decision import Action
 from volguard.model.instrument import OptionContract, Underlying
 from volguard.nse.contracts import Contracts
+from volguard.report.refused import ByReason, merged
 
 SETTLED: Final = "settled"
 
@@ -76,6 +77,7 @@ class Ledger:
         self.notes: list[Note] = []
         self.decisions: Counter[tuple[str, str]] = Counter()
         self.hashes: list[str] = []
+        self.refused: tuple[ByReason, ...] = ()
         self.failed_steps = 0
 
     def take(self, day: PlayedDay | SkippedDay) -> None:
@@ -138,6 +140,7 @@ class Ledger:
         self._cash += day.cash_inr
         self.decisions.update((one.action.value, _reason(one.action, one.reason)) for one in day.decisions)
         self.hashes.append(day.decisions_hash)
+        self.refused = merged((self.refused, day.refused.by_reason))
         self.failed_steps += len(day.failures)
         self.notes += [
             Note(day.trading_date, f"a step failed and trading was halted: {error}")

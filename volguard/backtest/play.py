@@ -7,6 +7,7 @@ history) comes with each day; what an option is worth at its expiry is settled a
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -37,12 +38,15 @@ from volguard.model.event import (
     Event,
     FillBooked,
     HistoryLoaded,
+    MarketSeen,
     Record,
     SessionStarted,
     StepFailed,
 )
-from volguard.model.market import SourceInfo
+from volguard.model.market import ChainSnapshot, SourceInfo
 from volguard.ports import Clock, MarketData
+from volguard.report.refused import RefusedDay, carried_on_paper, refusals_of
+from volguard.report.refused_gather import last_good
 from volguard.runner import Pace, Runner, Watch
 
 NOT_KNOWN: Final = "NOT_KNOWN"
@@ -118,6 +122,7 @@ class PlayedDay:
     regime           that the last close before it left in force
     attribution      of the P&L of the day at those marks
     moved            expiries that became another day since the session before
+    refused          what was not traded, carried on paper to the day's last good look
     """
 
     started: SessionStarted
@@ -132,6 +137,7 @@ class PlayedDay:
     regime: str
     attribution: Attribution
     moved: Mapping[date, date]
+    refused: RefusedDay
     alerts: tuple[Alert, ...]
     failures: tuple[str, ...]  # of steps that raised: the engine halts itself then
 
@@ -246,8 +252,19 @@ class Player:
             regime=NOT_KNOWN if stand is None else stand.value,
             attribution=self._legs.told(),
             moved=plan.moved,
+            refused=self._refused(plan, log, watched),
             alerts=tuple(log.alerts),
             failures=tuple(log.failures),
+        )
+
+    def _refused(self, plan: DayPlan, log: _DayLog, watched: _Watched) -> RefusedDay:
+        marked_at = last_good(log.seen, self._engine.settings.limits.quality_new_trades_min)
+        return carried_on_paper(
+            refusals_of(log.decisions, plan.market.info.underlying),
+            log.decisions,
+            watched.look_at,
+            None if marked_at is None else watched.look_at(marked_at),
+            self._engine.rules,
         )
 
     def _settled(
@@ -281,13 +298,21 @@ class _Watched:
     def __init__(self, engine: Engine, legs: HeldLegs, log: _DayLog, attention: Attention) -> None:
         self._engine, self._legs, self._log, self._attention = engine, legs, log, attention
         self._told = 0  # fills whose look has come
+        self._looks: list[ChainSnapshot] = []
         self.margin_inr: float | None = 0.0
+
+    def look_at(self, ts: datetime) -> ChainSnapshot | None:
+        """The last look up to a moment."""
+        number = bisect_right(self._looks, ts, key=lambda look: look.ts)
+        return self._looks[number - 1] if number else None
 
     def show(self, state: State, step: Step) -> None:  # noqa: ARG002 - the runner's
         self._attention.note(state)
         view, desk = state.market, state.desk
         if view is None or desk is None or view.ts != desk.now:
             return
+        if not self._looks or self._looks[-1] is not view.snapshot:
+            self._looks.append(view.snapshot)
         fresh = [fill for fill in self._log.fills[self._told :] if fill.ts <= view.ts]
         self._legs.traded(view, fresh)
         self._told += len(fresh)
@@ -304,6 +329,7 @@ class _DayLog:
         self.decisions: list[Decision] = []
         self.fills: list[Fill] = []
         self.alerts: list[Alert] = []
+        self.seen: list[MarketSeen] = []
         self.failures: list[str] = []
         self.digest = hashlib.blake2b(digest_size=HASH_BYTES)
         self._count = 0
@@ -327,6 +353,8 @@ class _DayLog:
                     self.digest.update(encode(record)[1] + b"\n")
                 case FillBooked(fill=fill):
                     self.fills.append(fill)
+                case MarketSeen():
+                    self.seen.append(record)
                 case StepFailed(error=error):
                     self.failures.append(error)
         self.alerts += [effect for effect in effects if isinstance(effect, Alert)]

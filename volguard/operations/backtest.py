@@ -30,6 +30,7 @@ from volguard.wiring import history_folder_of, rules_of
 
 MODELLED: Final = "modelled"
 CHAINS: Final = "chains"
+FITTED_TO: Final = "NIFTY"  # every real price that the chain model has seen
 Progress = Callable[[float, float, str], None]
 
 
@@ -153,6 +154,12 @@ def open_days(request: BacktestRequest, loaded: Loaded[Settings], root: Root) ->
         raise UsageError(
             f"{request.files[0]} was given, and modelled days are made of daily history",
             hint="--source chains plays recordings",
+        )
+    traded = loaded.settings.market.underlying
+    if traded != FITTED_TO:
+        raise UsageError(
+            f"modelled chains are fitted to {FITTED_TO} alone, the settings trade {traded}",
+            hint="--source chains plays recordings of any underlying",
         )
     found = load_chain_model(root)
     first, last = _days(request)

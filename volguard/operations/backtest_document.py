@@ -23,6 +23,7 @@ from volguard.config.loader import Loaded
 from volguard.config.settings import Settings
 from volguard.model.book import ZERO, Fill
 from volguard.model.units import figure, money_text
+from volguard.report.refused_json import by_reason
 
 SCHEMA: Final = "volguard.backtest/1"
 HASH_BYTES: Final = 32
@@ -33,6 +34,9 @@ FILLS: Final = (
 )
 SIZE: Final = "size follows the configured capital; what was made is not put to work again"
 RUIN: Final = "ruin is drawn from the sessions of this record: what it never saw is not in it"
+NO_LADDER: Final = (
+    "with looks so far apart an order crosses the spread at once: a live session starts nearer the middle"
+)
 PATH: Final = (
     "daily bars do not say when their extremes came: a day that closed below its open is taken to have seen "
     "its high first, any other its low, at a third and at two thirds of the session"
@@ -99,6 +103,7 @@ def backtest_document(
         "failed_steps": ledger.failed_steps,
         "open_trades": len(ledger.open_trades),
         "assumptions": _assumptions(tested),
+        "refused": by_reason(ledger.refused),
         "decisions": [
             {"action": action, "reason": reason, "count": count}
             for (action, reason), count in sorted(ledger.decisions.items(), key=_often_first)
@@ -130,7 +135,7 @@ def _assumptions(tested: Tested) -> list[str]:
             f"the market is looked at every {tested.every_s / 60.0:.0f} minutes, and every few seconds while "
             "an order is under way or an exit waits to be seen again"
         )
-        said = [MODELLED_PRICES, looks, PATH, FITS, *said]
+        said = [MODELLED_PRICES, looks, PATH, NO_LADDER, FITS, *said]
     said += tested.bounds
     if tested.slippage_ticks or tested.late_looks:
         said.append(

@@ -47,12 +47,16 @@ def backtest_page(document: Mapping[str, Any]) -> str:
         f'<header><h1>{text(title)}</h1><p>volguard backtest</p></header><div class="{kind}">{said}</div>'
         + charts
         + _section("Figures", _figures(document))
+        + (_section("With worse fills", _worse(document["sensitivity"])) if "sensitivity" in document else "")
         + _section("P&L by cause", _causes(document["statistics"]["attribution"]))
         + "".join(
             _section(f"Trades by {name.replace('_', ' ')}", _groups(rows))
             for name, rows in document["statistics"]["groups"].items()
         )
         + _section("Trades", _trades(document["trades"]))
+        + _section(
+            "Refused, on paper from the refusal to the close of its day", _refused(document["refused"])
+        )
         + _section("Decisions", _decisions(document["decisions"]))
         + _section("Days left out", _notes(document["left_out"], "Every session was played."))
         + _section("Noted", _notes(document["notes"], "Nothing."))
@@ -200,6 +204,39 @@ def _drawn(levels: Sequence[float], pnl: Sequence[float]) -> Html:
         f'<line x1="0" y1="{zero:.1f}" x2="{WIDTH:.0f}" y2="{zero:.1f}" stroke="var(--axis)"/>'
         f'{lines}{names}</svg><p class="none">{said}</p>'
     )
+
+
+def _refused(rows: Iterable[Mapping[str, Any]]) -> str:
+    names = ("structures", "no result", "could be held", "would have made")
+    columns = (Column(name="reason"), *(Column(name=name, is_figure=True) for name in names))
+    cells = [
+        (
+            row["reason"],
+            row["structures"],
+            row["not_available"],
+            row["held"],
+            inr(row["held_net_inr"], is_signed=True),
+        )
+        for row in rows
+    ]
+    return table(columns, cells, none="Nothing was refused.")
+
+
+def _worse(rows: Iterable[Mapping[str, Any]]) -> str:
+    names = ("ticks beyond the touch", "looks later", "at the end", "Sharpe", "drawdown", "trades")
+    columns = tuple(Column(name=name, is_figure=True) for name in names)
+    cells = [
+        (
+            row["slippage_ticks"],
+            row["late_looks"],
+            inr(row["value_inr"]),
+            known_text(row["sharpe"], lambda x: f"{x:.2f}"),
+            known_text(row["max_drawdown"], lambda x: f"{x:.2%}"),
+            row["trades"],
+        )
+        for row in rows
+    ]
+    return table(columns, cells, none="None.")
 
 
 def _decisions(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -70,6 +70,8 @@ def backtest_summary(document: Mapping[str, Any]) -> RenderableType:
         blocks += [Text(""), _sensitivity(document["sensitivity"])]
     for name in ("structure", "bucket", "regime", "exit_reason"):
         blocks += [Text(""), _groups(name, document["statistics"]["groups"][name])]
+    blocks += [Text(""), _regimes(document["statistics"]["regime_shares"])]
+    blocks += [Text(""), _refused(document["refused"])]
     blocks += [Text(""), _reasons(document["decisions"])]
     for name, rows in (("left out", document["left_out"]), ("noted", document["notes"])):
         blocks += [Text(line) for line in _noted(name, rows)]
@@ -186,6 +188,28 @@ def _groups(name: str, rows: Iterable[Mapping[str, Any]]) -> Table:
             amount_text(row["net_inr"], is_signed=True),
             amount_text(row["charges_inr"]),
             amount_text(row["worst_inr"], is_signed=True),
+        )
+    return table
+
+
+def _regimes(shares: Mapping[str, float]) -> Table:
+    table = _table("regime in force", "of the sessions")
+    for name, share in shares.items():
+        table.add_row(name, _percent(share))
+    return table
+
+
+def _refused(rows: Iterable[Mapping[str, Any]]) -> Table:
+    table = _table(
+        "refused, on paper to the close", "structures", "no result", "could be held", "would have made"
+    )
+    for row in rows:
+        table.add_row(
+            row["reason"],
+            str(row["structures"]),
+            str(row["not_available"]),
+            str(row["held"]),
+            amount_text(row["held_net_inr"], is_signed=True),
         )
     return table
 

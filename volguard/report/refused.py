@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -99,6 +99,22 @@ class RefusedDay:
 
 
 NOTHING_REFUSED: Final = RefusedDay()
+
+
+def carried_on_paper(
+    refusals: Iterable[Refusal],
+    decisions: Sequence[Decision],
+    look_at: Callable[[datetime], ChainSnapshot | None],
+    mark: ChainSnapshot | None,
+    rules: Rules,
+) -> RefusedDay:
+    """A day's refusals entered at the look of their moment and closed at the look `mark`."""
+    structures = [on_paper(refusal, look_at(refusal.ts), mark, rules) for refusal in first_of_each(refusals)]
+    return RefusedDay(
+        marked_at=None if mark is None else mark.ts,
+        structures=held_together(structures),
+        waits=waits_without_candidates(decisions),
+    )
 
 
 def add_up(structures: Iterable[OnPaper]) -> tuple[ByReason, ...]:
@@ -266,3 +282,29 @@ def _charges_inr(rules: Rules, leg: Leg, day: date, side: Side, units: int, pric
         for quantity in slices
     ]
     return sum(charged, ZERO)
+
+
+def merged(days: Iterable[Sequence[ByReason]]) -> tuple[ByReason, ...]:
+    """Reasons of many days added up, each in its alphabet."""
+    found: dict[str, ByReason] = {}
+    for row in (row for day in days for row in day):
+        known = found.get(row.reason)
+        found[row.reason] = row if known is None else _both(known, row)
+    return tuple(found[reason] for reason in sorted(found))
+
+
+def _both(one: ByReason, other: ByReason) -> ByReason:
+    return ByReason(
+        reason=one.reason,
+        structures=one.structures + other.structures,
+        not_available=one.not_available + other.not_available,
+        net_inr=_sum(one.net_inr, other.net_inr),
+        held=one.held + other.held,
+        held_net_inr=_sum(one.held_net_inr, other.held_net_inr),
+    )
+
+
+def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other

@@ -18,11 +18,8 @@ from volguard.nse.rules import Rules
 from volguard.report.refused import (
     Refusal,
     RefusedDay,
-    first_of_each,
-    held_together,
-    on_paper,
+    carried_on_paper,
     refusals_of,
-    waits_without_candidates,
 )
 from volguard.report.settings_used import setting_named
 
@@ -52,14 +49,9 @@ def refused_day(
 ) -> RefusedDay:
     """The same, where the journal's decisions and looks are at hand. Raises JournalDamaged."""
     looks = _Looks(reader)
-    mark = looks.at(_last_good(seen, setting_named(session, QUALITY)))
+    mark = looks.at(last_good(seen, setting_named(session, QUALITY)))
     refusals = chain(refusals_of(decisions, session.source.underlying), _turned_down(reader))
-    structures = [on_paper(refusal, looks.at(refusal.ts), mark, rules) for refusal in first_of_each(refusals)]
-    return RefusedDay(
-        marked_at=None if mark is None else mark.ts,
-        structures=held_together(structures),
-        waits=waits_without_candidates(decisions),
-    )
+    return carried_on_paper(refusals, decisions, looks.at, mark, rules)
 
 
 class _Looks:
@@ -82,8 +74,8 @@ class _Looks:
         return self._read[seq]
 
 
-# A look after a hole proves nothing, and without a limit none is known to be good.
-def _last_good(seen: Iterable[MarketSeen], quality_min: object) -> datetime | None:
+def last_good(seen: Iterable[MarketSeen], quality_min: object) -> datetime | None:
+    """When the market was last seen well: never after a hole, and without a limit at no look."""
     if not isinstance(quality_min, int | float):
         return None
     good = [one.ts for one in seen if one.quality >= quality_min and not one.figures.get("gap_s")]
