@@ -62,6 +62,12 @@ def test_seed_1213_closes_a_short_beside_a_sell_that_came_late() -> None:
     assert result.actions[SafetyAction.TAKEN_BACK] and result.was_emergency
 
 
+def test_seed_7960_asks_again_for_what_a_crash_kept_from_being_taken_off() -> None:
+    """The process died before its cancels left, and the book was in doubt ever after: the entry rested on."""
+    result = days().run(plan_of(7960))
+    assert result.violations == () and result.crashes == 1
+
+
 def test_seed_1961_takes_off_again_what_its_own_exit_had_given_up() -> None:
     """An order that appeared late in an exit that goes on, its cancel lost: nobody else would ask again."""
     result = days().run(plan_of(1961))

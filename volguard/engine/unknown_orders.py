@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from volguard.engine.orders import put_order
+from volguard.engine.reconciling import may_send
 from volguard.engine.state import Desk, Turn
 from volguard.engine.supervisor import degrade
 from volguard.execution.basket import Basket, BasketState
@@ -77,11 +78,13 @@ def take_back(turn: Turn, before: Order) -> None:
 def ask_off_again(turn: Turn) -> None:
     """An order that is to leave is cancelled again: the request may be lost.
 
-    A basket that unwinds asks for its own; one that works leaves an order alone that was taken off.
+    A basket that unwinds asks for its own, unless nothing moves on a book in doubt; one that works leaves an
+    order alone that was taken off.
     """
     delay_s = turn.settings.execution.absence_delay_s
+    is_moving = may_send(turn.desk) and not turn.desk.is_yielding
     unwinding = [basket for basket in turn.desk.baskets if basket.state is BasketState.UNWINDING]
-    asked_for = _tags_of(unwinding)
+    asked_for = _tags_of(unwinding) if is_moving else set()
     for order in turn.desk.book.live_orders:
         tag, asked = order.request.tag, order.cancel_requested_at
         if tag in asked_for or asked is None or order.state not in CANCELLABLE_STATES:
