@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from volguard.backtest.daily_path import path_of_bar
+from volguard.backtest.daily_path import path_of_bar, sees_high_first
 from volguard.model.errors import DataError
 from volguard.model.market import DailyBar
 from volguard.model.units import IST
@@ -24,17 +25,27 @@ def bar(*prices: float | None) -> DailyBar:
     return DailyBar(day=DAY, open=first, high=high, low=low, close=last)
 
 
-def test_a_falling_day_sees_its_high_first() -> None:
-    """Looks at the turns hold the four prices, in that order; the last look is before the close."""
+def test_looks_at_the_turns_hold_the_four_prices() -> None:
+    """In the order of the date, straight between them; the last look is before the close."""
+    assert not sees_high_first(DAY)
     path = path_of_bar(bar(23_179.5, 23_338.7, 21_281.45, 21_884.5), OPENS, CLOSES, 7_500.0)
     assert [ts.strftime("%H:%M") for ts in path.times] == ["09:15", "11:20", "13:25"]
-    assert path.level.tolist() == [23_179.5, 23_338.7, 21_281.45]
-
-
-def test_a_rising_or_unchanged_day_sees_its_low_first() -> None:
-    """By the same rule, straight between the turns."""
+    assert path.level.tolist() == [23_179.5, 21_281.45, 23_338.7]
     path = path_of_bar(bar(100.0, 110.0, 94.0, 100.0), OPENS, CLOSES, 3_750.0)
     assert path.level.tolist() == pytest.approx([100.0, 97.0, 94.0, 102.0, 110.0, 105.0])
+
+
+def test_a_day_that_sees_its_high_first_does() -> None:
+    day = next(d for d in (date(2024, 6, n) for n in range(5, 30)) if sees_high_first(d))
+    opens, closes = (ts.replace(day=day.day) for ts in (OPENS, CLOSES))
+    path = path_of_bar(replace(bar(100.0, 110.0, 94.0, 104.0), day=day), opens, closes, 7_500.0)
+    assert path.level.tolist() == [100.0, 110.0, 94.0]
+
+
+def test_the_order_of_extremes_tells_nothing_of_the_close() -> None:
+    """As often one as the other, whatever the day does: a strategy can learn nothing from it."""
+    days = [date(2015, 1, 1) + timedelta(days=n) for n in range(4000)]
+    assert 0.46 < sum(map(sees_high_first, days)) / len(days) < 0.54
 
 
 def test_between_looks_the_index_is_where_the_path_is_not_on_a_line_to_the_next_look() -> None:

@@ -22,6 +22,7 @@ from tests.fakes import (
     shipped,
     shipped_rules,
 )
+from volguard.backtest.ledger import Ledger
 from volguard.backtest.play import DayLeftOut, DayPlan, PlayedDay, Player, PlaySettings, SkippedDay
 from volguard.config import Root
 from volguard.engine.state import State
@@ -143,6 +144,39 @@ def test_an_expiry_that_was_moved_takes_what_is_held_along() -> None:
     assert isinstance(second, PlayedDay) and second.moved == moved
     carried = {fill.contract.expiry for trade in second.desk.book.trades for fill in trade.fills}
     assert day not in carried and day - timedelta(days=1) in carried
+
+
+def test_what_a_record_ends_with_is_in_its_last_value() -> None:
+    """An expiry on a day left out after the last session: the account has its settlement."""
+    first = two_days()[0]
+    expiry = min(p.contract.expiry for p in first.held)
+    left_out = DayLeftOut(day=expiry, reason="no bar", final_level=Decimal("24000.00"))
+    ledger = Ledger(Decimal(2_000_000), ENGINE.rules.contracts, NIFTY)
+    for day in player().play_all([plan(FIRST), left_out]):
+        ledger.take(day)
+    ledger.finish()
+    (row,) = ledger.sessions
+    assert row.value_inr == ledger.capital_inr + row.attribution.total_inr
+    assert row.attribution.costs_inr == -row.charges_inr
+    closed = {trade.trade_id: trade for trade in ledger.trades}
+    settled = [trade for trade in closed.values() if trade.settled]
+    assert settled and all(trade.closed_on == expiry for trade in settled)
+    if not ledger.open_trades:
+        assert row.value_inr == ledger.capital_inr + sum((t.net_inr for t in ledger.trades), Decimal(0))
+
+
+def test_an_expiry_moved_to_a_day_left_out_is_settled_to_its_trade() -> None:
+    first = two_days()[0]
+    expiry = min(p.contract.expiry for p in first.held)
+    earlier = expiry - timedelta(days=1)
+    left_out = DayLeftOut(
+        day=earlier, reason="no bar", final_level=Decimal("24000.00"), moved={expiry: earlier}
+    )
+    ledger = Ledger(Decimal(2_000_000), ENGINE.rules.contracts, NIFTY)
+    for day in player().play_all([plan(FIRST), left_out]):
+        ledger.take(day)
+    assert [trade.closed_on for trade in ledger.trades if trade.settled] == [earlier]
+    assert [note.day for note in ledger.notes if "moved it" in note.text] == [earlier]
 
 
 def _mid_of(day: PlayedDay, contract: OptionContract) -> Decimal:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import re
 from datetime import date
+
+import pytest
 
 from volguard.model import errors
 from volguard.model.errors import DateNotCovered, JournalDamaged, UsageError, VolguardError
@@ -63,3 +66,13 @@ def test_a_date_outside_a_table_names_table_key_and_date() -> None:
 def test_a_damaged_journal_names_its_first_bad_row_where_it_is_known() -> None:
     assert JournalDamaged("hash differs", seq=17).seq == 17
     assert JournalDamaged("file is cut off").seq is None
+
+
+@pytest.mark.parametrize("name", sorted(CODES))
+def test_an_error_comes_back_from_another_process_as_it_was(name: str) -> None:
+    """Workers of a sweep send theirs: message, hint and exit code are kept."""
+    kind = getattr(errors, name)
+    error = kind("contracts", date(2020, 1, 1), "NIFTY") if kind is DateNotCovered else kind("why", hint="do")
+    back = pickle.loads(pickle.dumps(error))
+    assert type(back) is kind and str(back) == str(error)
+    assert (back.message, back.hint, back.exit_code) == (error.message, error.hint, error.exit_code)

@@ -18,7 +18,6 @@ from rich.console import Console
 from tests.backtest.history_files import write_history
 from tests.cli.command import PROJECT
 from tests.volatility.real_data import DATA, real_file
-from volguard.adapters.figure_text import number_text
 from volguard.backtest.bootstrap import Resampling
 from volguard.config.loader import Loaded, load
 from volguard.config.roots import Root
@@ -196,6 +195,7 @@ def test_what_cannot_be_played_is_refused_with_its_reason(tmp_path: Path) -> Non
         (_asked(folder, None, LAST), UsageError, "a first and a last"),
         (_asked(folder, LAST, FIRST), UsageError, "is before"),
         (_asked(folder, date(2018, 1, 1), LAST), DateNotCovered, "2018"),
+        (_asked(folder, date(2019, 1, 1), LAST), DateNotCovered, "2019"),
         (_asked(tmp_path / "none", FIRST, LAST), DataError, "no such folder"),
         (BacktestRequest(source="chains"), UsageError, "no recording"),
         (BacktestRequest(source="chains", files=(folder,), first=FIRST), UsageError, "--from and --to"),
@@ -258,8 +258,11 @@ def test_a_trade_s_payoff_is_that_of_its_entry() -> None:
         )
         width = max(high - low for low, high in strikes.values())
         shown = payoff_svg(trade["fills"])
-        best, worst = credit * units, (credit - width) * units
-        assert f"best {number_text(float(best), 0)}, worst {number_text(float(worst), 0)} rupees" in shown
+        said = re.search(r"best ([0-9,\u2212]+), worst ([0-9,\u2212]+) rupees", shown)
+        assert said is not None
+        best, worst = (float(text.replace(",", "").replace("\u2212", "-")) for text in said.groups())
+        assert best == pytest.approx(float(credit * units), abs=0.51)
+        assert worst == pytest.approx(float((credit - width) * units), abs=0.51)
 
 
 def test_what_was_refused_is_carried_on_paper() -> None:
@@ -270,6 +273,13 @@ def test_what_was_refused_is_carried_on_paper() -> None:
     assert any(row["held_net_inr"] is not None for row in rows)
     for row in rows:
         assert row["reason"] in _shown(real()) and row["reason"] in backtest_page(real())
+
+
+def test_days_after_the_history_are_not_played_and_that_is_said(tmp_path: Path) -> None:
+    """What is held at its end stays at its mark: nobody knows what became of it."""
+    document = played(write_history(tmp_path), date(2023, 7, 6), date(2023, 9, 15), every_s=7200.0)
+    assert document["last_day"] == "2023-07-10" and document["left_out"] == []
+    assert any("history ends on 2023-07-10" in line for line in document["assumptions"])
 
 
 def test_other_underlyings_are_not_modelled(tmp_path: Path) -> None:

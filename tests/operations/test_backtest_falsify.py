@@ -121,11 +121,12 @@ def _peeking(player: Player, closes: dict[date, float]) -> Player:
     return Player(engine, player._settings, player._clock)
 
 
-def test_there_is_nothing_to_check_without_a_session(request_: BacktestRequest) -> None:
+def test_there_is_nothing_to_check_without_a_session(request_: BacktestRequest, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no session"):
         checked(replace(request_, first=date(2023, 6, 10), last=date(2023, 6, 11)))
+    data = write_history(tmp_path, vix_without=date(2023, 6, 13))
     with pytest.raises(DataError, match="left out"):
-        checked(replace(request_, first=date(2023, 7, 25), last=date(2023, 7, 26)))
+        checked(replace(request_, first=date(2023, 6, 14), last=date(2023, 6, 14), data=data))
 
 
 def forecasts(count: int) -> list[tuple[date, VarianceForecasts]]:

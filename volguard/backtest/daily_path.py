@@ -1,16 +1,17 @@
 """A day's path from its four prices: open, the nearer extreme, the other extreme, close.
 
-Daily bars do not say when the extremes came. What is assumed is stated and the same for every day: a day that
-closed below its open saw its high first, any other its low first; the extremes came at a third and at two
-thirds of the session; between the four prices the index went straight. No price is passed that the bar does
-not hold, and nothing is drawn at random. A result on such paths is one of many that the bars allow: stops and
-short-leg breaches between the looks can come earlier or later than they did.
+Daily bars do not say when the extremes came. What is assumed is stated and the same for every day: which came
+first is told by a hash of the date, so that neither tells where the day will close; they came at a third and
+at two thirds of the session; between the four prices the index went straight. No price is passed that the bar
+does not hold, and nothing is drawn at random. A result on such paths is one of many that the bars allow:
+stops and short-leg breaches between the looks can come earlier or later than they did.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -77,5 +78,10 @@ def _four(bar: DailyBar) -> FloatArray:
             f"close {last}",
             hint="mend the file, or leave the day out",
         )
-    turns = (high, low) if last < first else (low, high)
+    turns = (high, low) if sees_high_first(bar.day) else (low, high)
     return np.array([first, *turns, last])
+
+
+def sees_high_first(day: date) -> bool:
+    """Whether the high of a day is taken to come before its low: as often as not."""
+    return hashlib.blake2b(day.isoformat().encode(), digest_size=1).digest()[0] % 2 == 0

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from volguard.backtest.daily_path import TURNS
+from volguard.backtest.daily_path import TURNS, sees_high_first
 from volguard.backtest.modelled_days import DailyRecord
 from volguard.backtest.play import PlayedDay
 from volguard.model.decision import Decision
@@ -32,7 +32,7 @@ class Difference:
 
 
 def other_future(record: DailyRecord, cut: date) -> DailyRecord:
-    """The record up to `cut`, whose day ends elsewhere: its first turn stays, up days stay up days."""
+    """The record up to `cut`, whose day ends elsewhere: its first turn stays, up days become down days."""
     index = tuple(_otherwise(bar) if bar.day == cut else bar for bar in record.index if bar.day <= cut)
     return replace(
         record,
@@ -42,7 +42,13 @@ def other_future(record: DailyRecord, cut: date) -> DailyRecord:
             for bar in record.vix
             if bar.day <= cut
         ),
-        participants=tuple(one for one in record.participants if one.day <= cut),
+        participants=tuple(
+            replace(one, foreign_long=one.foreign_short, foreign_short=one.foreign_long)
+            if one.day == cut
+            else one
+            for one in record.participants
+            if one.day <= cut
+        ),
     )
 
 
@@ -96,11 +102,13 @@ def _at(decisions: Sequence[Decision], place: int) -> Decision | None:
 
 
 def _otherwise(bar: DailyBar) -> DailyBar:
-    # The second extreme moves away from the first and the close follows it, so the order of turns stays.
+    # The second extreme moves away, the first one stays; the close goes to the other side of the open.
     if bar.open is None or bar.high is None or bar.low is None:
         return bar
-    if bar.close < bar.open:  # high, then low
-        low = bar.low * (1.0 - OTHER_CLOSE)
-        return replace(bar, low=low, close=0.5 * (low + min(bar.open, bar.close)))
-    high = bar.high * (1.0 + OTHER_CLOSE)
-    return replace(bar, high=high, close=0.5 * (high + bar.close))
+    low, high = bar.low, bar.high
+    if sees_high_first(bar.day):
+        low *= 1.0 - OTHER_CLOSE
+    else:
+        high *= 1.0 + OTHER_CLOSE
+    beyond = low if bar.close >= bar.open else high
+    return replace(bar, low=low, high=high, close=0.5 * (bar.open + beyond))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 from volguard.backtest.attribution import (
     Attribution,
@@ -23,11 +24,16 @@ from volguard.measure.touch import closing_price
 from volguard.model.book import ZERO, Fill
 from volguard.model.instrument import OptionContract
 
+DAYS_PER_YEAR: Final = 365.0
+
 
 @dataclass(frozen=True, slots=True)
 class _Leg:
     units: int
     look: LegLook
+
+    def redated(self, years: float) -> _Leg:
+        return replace(self, look=replace(self.look, years=max(self.look.years + years, 0.0)))
 
 
 class HeldLegs:
@@ -77,8 +83,9 @@ class HeldLegs:
     def moved(self, renamed: Mapping[date, date]) -> None:
         """Legs whose expiry was moved to another day."""
         self._legs = {
-            replace(contract, expiry=renamed.get(contract.expiry, contract.expiry)): leg
+            replace(contract, expiry=now): leg.redated((now - contract.expiry).days / DAYS_PER_YEAR)
             for contract, leg in self._legs.items()
+            for now in (renamed.get(contract.expiry, contract.expiry),)
         }
 
     def told(self) -> Attribution:

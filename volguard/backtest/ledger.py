@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -15,7 +15,7 @@ from volguard.backtest.activity import Activity
 from volguard.backtest.attribution import Attribution
 from volguard.backtest.curve import EquityCurve, curve_of_values
 from volguard.backtest.play import PlayedDay, SkippedDay
-from volguard.backtest.settlement import Settlement
+from volguard.backtest.settlement import Settlement, intrinsic_at
 from volguard.backtest.trades import ClosedTrade
 from volguard.model.book import ZERO, Fill, Trade, positions_of
 from volguard.model.decision import Action
@@ -65,12 +65,13 @@ class Ledger:
         self._contracts, self._underlying = contracts, underlying
         self._cash = capital_inr
         self._number_of: dict[str, str] = {}  # of each trade, by its first fill: a day, and its number on it
-        self._regime_of: dict[str, str] = {}
+        self._regime_on: dict[date, str] = {}
         self._settled_of: dict[str, tuple[Settlement, ...]] = {}
         self._lots: dict[str, int] = {}
         self._closed: set[str] = set()
         self._left: tuple[Trade, ...] = ()  # what the last played day ended with
-        self._between = Attribution()  # of days that were left out
+        self._between = Attribution()  # of days that were left out, until the next session tells of them
+        self._between_cash, self._between_charges = ZERO, ZERO
         self.sessions: list[SessionRow] = []
         self.trades: list[ClosedTrade] = []
         self.left_out: list[Note] = []
@@ -83,13 +84,23 @@ class Ledger:
     def take(self, day: PlayedDay | SkippedDay) -> None:
         """The next day."""
         if isinstance(day, SkippedDay):
-            self.left_out.append(Note(day.day, day.reason))
-            self._between += day.attribution
-            self._cash += day.cash_inr
-            self._settle(day.settled, self._left)
-            self._close(day.day, self._left)
+            self._take_skipped(day)
         else:
             self._take_played(day)
+
+    def finish(self) -> None:
+        """The record is over: what days left out at its end settled is the last session's."""
+        if self.sessions and self._between != Attribution():
+            last = self.sessions[-1]
+            value = None if last.value_inr is None else last.value_inr + self._between.total_inr
+            self.sessions[-1] = replace(
+                last,
+                cash_inr=last.cash_inr + self._between_cash,
+                charges_inr=last.charges_inr + self._between_charges,
+                value_inr=value,
+                attribution=last.attribution + self._between,
+            )
+            self._forget_between()
 
     @property
     def curve(self) -> EquityCurve:
@@ -125,16 +136,36 @@ class Ledger:
             values.append(float("nan") if row.value_inr is None else float(row.value_inr - lost))
         return curve_of_values([row.day for row in self.sessions], values, start=float(self.capital_inr))
 
+    def _take_skipped(self, day: SkippedDay) -> None:
+        self.left_out.append(Note(day.day, day.reason))
+        self._note_moved(day.day, day.moved)
+        self._between += day.attribution
+        self._between_cash += day.cash_inr
+        self._between_charges += day.charges_inr
+        self._cash += day.cash_inr
+        if day.desk is not None:
+            trades = tuple(trade for trade in day.desk.book.trades if trade.fills)
+            self._left = trades
+            self._settle(day.day, day.settled, day.final_level, trades)
+            self._close(day.day, trades)
+
+    def _note_moved(self, day: date, moved: Mapping[date, date]) -> None:
+        for then, now in sorted(moved.items()):
+            text = f"what was held for {then.isoformat()} expires on {now.isoformat()}: the exchange moved it"
+            if not any(note.text == text for note in self.notes):
+                self.notes.append(Note(day, text))
+
+    def _forget_between(self) -> None:
+        self._between, self._between_cash, self._between_charges = Attribution(), ZERO, ZERO
+
     def _take_played(self, day: PlayedDay) -> None:
         trades = tuple(trade for trade in day.desk.book.trades if trade.fills)
+        self._regime_on[day.trading_date] = day.regime
         for trade in trades:
             self._number_of.setdefault(_name(trade), f"{day.trading_date.isoformat()} {trade.trade_id}")
-            self._regime_of.setdefault(_name(trade), day.regime)
             self._watch_lot(day.trading_date, trade)
-        for then, now in sorted(day.moved.items()):
-            text = f"what was held for {then.isoformat()} expires on {now.isoformat()}: the exchange moved it"
-            self.notes.append(Note(day.trading_date, text))
-        self._settle(day.settled, trades)
+        self._note_moved(day.trading_date, day.moved)
+        self._settle(day.trading_date, day.settled, day.final_level, trades)
         self._left = trades
         self._close(day.trading_date, trades)
         self._cash += day.cash_inr
@@ -151,8 +182,8 @@ class Ledger:
         self.sessions.append(
             SessionRow(
                 day=day.trading_date,
-                cash_inr=day.cash_inr,
-                charges_inr=day.charges_inr,
+                cash_inr=day.cash_inr + self._between_cash,
+                charges_inr=day.charges_inr + self._between_charges,
                 value_inr=None if day.marks_inr is None else self._cash + day.marks_inr,
                 margin_inr=day.margin_inr,
                 traded_inr=sum((abs(fill.cash_inr) for fill in day.fills), ZERO),
@@ -162,7 +193,7 @@ class Ledger:
                 attribution=day.attribution + self._between,
             )
         )
-        self._between = Attribution()
+        self._forget_between()
 
     def _watch_lot(self, day: date, trade: Trade) -> None:
         held = positions_of(trade.fills)
@@ -178,21 +209,38 @@ class Ledger:
                 self.notes.append(Note(day, text))
             self._lots[_name(trade)] = lot
 
-    def _settle(self, settled: Sequence[Settlement], trades: Sequence[Trade]) -> None:
-        # The exchange settles the net of each contract; each trade is given its own part of it.
-        for one in settled:
-            shares = [
-                (trade, p.quantity)
-                for trade in trades
-                for p in positions_of(trade.fills)
-                if p.contract == one.contract and _name(trade) not in self._closed
-            ]
-            longs = sum(units for _, units in shares if units > 0)
-            for trade, units in shares:
-                name = _name(trade)
-                part = one.charges_inr * max(units, 0) / longs if longs else ZERO
-                mine = replace(one, quantity=units, charges_inr=part)
-                self._settled_of[name] = (*self._settled_of.get(name, ()), mine)
+    def _settle(
+        self,
+        day: date,
+        settled: Sequence[Settlement],
+        final_level: Decimal | None,
+        trades: Sequence[Trade],
+    ) -> None:
+        # Each trade is paid for its own units, though another's may cancel them; tax is of the net alone.
+        taxes = {one.contract: one.charges_inr for one in settled}
+        mine = [
+            (trade, position)
+            for trade in trades
+            if _name(trade) not in self._closed
+            for position in positions_of(trade.fills)
+            if position.contract.expiry == day
+        ]
+        longs: Counter[OptionContract] = Counter()
+        for _, position in mine:
+            longs[position.contract] += max(position.quantity, 0)
+        for trade, position in mine:
+            if final_level is None:
+                continue
+            contract, units = position.contract, position.quantity
+            share = Decimal(max(units, 0)) / longs[contract] if longs[contract] else ZERO
+            paid = Settlement(
+                contract=contract,
+                quantity=units,
+                intrinsic=intrinsic_at(contract, final_level),
+                charges_inr=taxes.get(contract, ZERO) * share,
+            )
+            name = _name(trade)
+            self._settled_of[name] = (*self._settled_of.get(name, ()), paid)
 
     def _close(self, day: date, trades: Sequence[Trade]) -> None:
         for trade in trades:
@@ -209,7 +257,7 @@ class Ledger:
                     gross_inr=trade.cash_inr + sum((one.cash_inr for one in settled), ZERO),
                     charges_inr=trade.charges_inr + sum((one.charges_inr for one in settled), ZERO),
                     traded_inr=sum((abs(fill.cash_inr) for fill in trade.fills), ZERO),
-                    regime=self._regime_of[name],
+                    regime=self._regime_on[trade.fills[0].ts.date()],
                     bucket=trade.bucket.value,
                     structure=trade.structure.value,
                     exit_reason=trade.exit_reason or SETTLED,

@@ -27,6 +27,7 @@ from volguard.engine.state import Desk, State, Step
 from volguard.engine.step import Engine
 from volguard.measure.book_risk import book_margin
 from volguard.measure.margin import Margin
+from volguard.measure.market_view import MarketView
 from volguard.model.book import ZERO, Fill, Position
 from volguard.model.decision import Decision
 from volguard.model.errors import DataError, UsageError
@@ -105,12 +106,19 @@ class SkippedDay:
     reason: str
     desk: Desk | None
     settled: tuple[Settlement, ...]
+    final_level: Decimal | None
     attribution: Attribution
+    moved: Mapping[date, date]
+
+    @property
+    def charges_inr(self) -> Decimal:
+        """STT of what was exercised."""
+        return sum((one.charges_inr for one in self.settled), ZERO)
 
     @property
     def cash_inr(self) -> Decimal:
         """Rupees that settlement brought, its tax taken off."""
-        return sum((one.cash_inr - one.charges_inr for one in self.settled), ZERO)
+        return sum((one.cash_inr for one in self.settled), ZERO) - self.charges_inr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +139,7 @@ class PlayedDay:
     decisions_hash: str
     fills: tuple[Fill, ...]
     settled: tuple[Settlement, ...]
+    final_level: Decimal | None
     held: tuple[Position, ...]
     marks_inr: Decimal | None
     margin_inr: float | None
@@ -228,13 +237,16 @@ class Player:
             reason=plan.reason,
             desk=None if book is None else book.desk,
             settled=self._settled(plan.day, plan.final_level, held),
+            final_level=plan.final_level,
             attribution=self._legs.told(),
+            moved=plan.moved,
         )
 
     def _played(self, plan: DayPlan, log: _DayLog, watched: _Watched, state: State, desk: Desk) -> PlayedDay:
         day, held = plan.started.trading_date, desk.book.positions
         tick = self._engine.rules.contracts.tick(plan.market.info.underlying, day)
         if state.market is not None:
+            watched.trade(state.market, all_of_them=True)
             self._legs.marked(state.market, tick)
         settled = self._settled(day, plan.final_level, held)
         left = tuple(p for p in held if p.contract.expiry > day)
@@ -246,6 +258,7 @@ class Player:
             decisions_hash=log.digest.hexdigest(),
             fills=tuple(log.fills),
             settled=settled,
+            final_level=plan.final_level,
             held=left,
             marks_inr=marks_inr(state.market, [(p.contract, p.quantity) for p in left], tick),
             margin_inr=watched.margin_inr,
@@ -306,6 +319,12 @@ class _Watched:
         number = bisect_right(self._looks, ts, key=lambda look: look.ts)
         return self._looks[number - 1] if number else None
 
+    def trade(self, view: MarketView, *, all_of_them: bool = False) -> None:
+        """Tell of fills whose look has come; at the end of the day of all that are left."""
+        fresh = [fill for fill in self._log.fills[self._told :] if all_of_them or fill.ts <= view.ts]
+        self._legs.traded(view, fresh)
+        self._told += len(fresh)
+
     def show(self, state: State, step: Step) -> None:  # noqa: ARG002 - the runner's
         self._attention.note(state)
         view, desk = state.market, state.desk
@@ -313,9 +332,7 @@ class _Watched:
             return
         if not self._looks or self._looks[-1] is not view.snapshot:
             self._looks.append(view.snapshot)
-        fresh = [fill for fill in self._log.fills[self._told :] if fill.ts <= view.ts]
-        self._legs.traded(view, fresh)
-        self._told += len(fresh)
+        self.trade(view)
         if desk.book.positions and self.margin_inr is not None:
             inputs = margin_inputs(desk, state.outlook, self._engine.rules)
             found = book_margin(view, desk.book.positions, inputs)

@@ -47,10 +47,15 @@ def settle(
     )
 
 
+def intrinsic_at(contract: OptionContract, level: Decimal) -> Decimal:
+    """Rupees a unit that a contract is in the money."""
+    beyond = level - contract.strike
+    return max(ZERO, beyond if contract.option_type is OptionType.CALL else -beyond)
+
+
 def _settled(position: Position, final_level: Decimal, charges: Charges) -> Settlement:
     contract = position.contract
-    beyond = final_level - contract.strike
-    intrinsic = max(ZERO, beyond if contract.option_type is OptionType.CALL else -beyond)
+    intrinsic = intrinsic_at(contract, final_level)
     tax = ZERO
     if intrinsic > 0 and position.quantity > 0:
         tax = charges.for_exercise(

@@ -55,6 +55,11 @@ class DateNotCovered(UsageError):
         )
         self.table = table
         self.day = day
+        self.key = key
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors come back from other processes; without this they would lose what they were made of."""
+        return type(self), (self.table, self.day, self.key), {"hint": self.hint}
 
 
 class DataError(UsageError):

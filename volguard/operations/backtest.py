@@ -105,6 +105,7 @@ def run_backtest(
         ledger.take(day)
         when = day.trading_date if isinstance(day, PlayedDay) else day.day
         progress(done, len(opened.days), when.isoformat())
+    ledger.finish()
     return backtest_document(
         Tested(
             source=request.source,
@@ -114,7 +115,7 @@ def run_backtest(
             data_digest=opened.digest,
             model_error=measured.error,
             model_error_missing=measured.missing,
-            bounds=tuple(past.said(opened.days)),
+            bounds=(*opened.said, *past.said(opened.days)),
         ),
         ledger,
         loaded,

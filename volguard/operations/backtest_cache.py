@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from volguard.config.roots import Root
 from volguard.config.settings import Settings
 from volguard.operations.backtest import BacktestRequest, Measured
 from volguard.operations.backtest_document import SCHEMA
+from volguard.wiring import platform_text
 
 FOLDER: Final = "data/backtests"
 DIGEST_BYTES: Final = 20
@@ -40,6 +42,7 @@ class BacktestCache:
             "data": data_digest,
             "settings": loaded.digest,
             "code": code_version(),
+            "platform": f"{platform_text()} arch {version('arch')}",
             "asked": [
                 request.source,
                 str(request.first),

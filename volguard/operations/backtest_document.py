@@ -34,12 +34,19 @@ FILLS: Final = (
 )
 SIZE: Final = "size follows the configured capital; what was made is not put to work again"
 RUIN: Final = "ruin is drawn from the sessions of this record: what it never saw is not in it"
+SPREADS: Final = (
+    "spreads and sizes at the touch are those of one recorded day in all years; the handicap is of mids alone"
+)
+CARRY: Final = (
+    "the forward's growth over the index is the median of its own year: its first days cannot know it"
+)
+ROLLED: Final = "a condor whose tested side was rolled counts as two trades"
 NO_LADDER: Final = (
     "with looks so far apart an order crosses the spread at once: a live session starts nearer the middle"
 )
 PATH: Final = (
-    "daily bars do not say when their extremes came: a day that closed below its open is taken to have seen "
-    "its high first, any other its low, at a third and at two thirds of the session"
+    "daily bars do not say when their extremes came: which is taken to come first is told by a hash of the "
+    "date, and they come at a third and at two thirds of the session"
 )
 FITS: Final = "volatility models are fitted at the first session of each month, their state moves on daily"
 MODELLED_PRICES: Final = (
@@ -129,13 +136,13 @@ def _often_first(item: tuple[tuple[str, str], int]) -> tuple[int, tuple[str, str
 
 
 def _assumptions(tested: Tested) -> list[str]:
-    said = [FILLS, SIZE, RUIN]
+    said = [FILLS, SIZE, ROLLED, RUIN]
     if tested.every_s is not None:
         looks = (
             f"the market is looked at every {tested.every_s / 60.0:.0f} minutes, and every few seconds while "
             "an order is under way or an exit waits to be seen again"
         )
-        said = [MODELLED_PRICES, looks, PATH, NO_LADDER, FITS, *said]
+        said = [MODELLED_PRICES, SPREADS, CARRY, looks, PATH, NO_LADDER, FITS, *said]
     said += tested.bounds
     if tested.slippage_ticks or tested.late_looks:
         said.append(
@@ -166,10 +173,10 @@ def _handicap(tested: Tested, ledger: Ledger, conventions: Conventions) -> dict[
 
 def _return_on_margin(ledger: Ledger, conventions: Conventions) -> dict[str, Any]:
     held = [row.margin_inr for row in ledger.sessions if row.was_held]
+    unknown = sum(margin is None for margin in held)
     known = [margin for margin in held if margin is not None and margin > 0.0]
     made = _made(ledger)
-    if not known or len(known) < len(held) or made is None:
-        unknown = len(held) - len(known)
+    if not known or unknown or made is None:
         why = (
             "nothing was held"
             if not held

@@ -62,11 +62,14 @@ def run_lookahead(
         rows.append(_row(kept[cut], until, first_difference(hashes, other, kept[cut], until)))
     if not rows:
         raise DataError("every day at which the record would be cut was left out", hint="ask for other days")
+    if not any(row["decisions"] for row in rows):
+        raise DataError("no decision was made before a cut: nothing was checked", hint="ask for other days")
     return {
         "schema": LOOKAHEAD_SCHEMA,
         "source": request.source,
         "sessions": len(hashes),
         "cuts": rows,
+        "cuts_left_out": [cut.isoformat() for cut in cuts if cut not in kept],
         "ok": all(row["same"] for row in rows),
     }
 

@@ -7,6 +7,7 @@ taken from the cache. An interrupted run keeps what was done.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -84,15 +85,27 @@ def _played(jobs: Sequence[Job], workers: Workers) -> Iterator[Iterator[tuple[in
 
 @contextmanager
 def _on_cores(jobs: Sequence[Job], count: int) -> Iterator[Iterator[tuple[int, dict[str, Any]]]]:
-    # Fresh processes: what this one has loaded or opened is none of theirs.
-    pool = ProcessPoolExecutor(max_workers=count, mp_context=multiprocessing.get_context("spawn"))
+    # Fresh processes: what this one has loaded or opened is none of theirs. Nobody waits for those that are
+    # at work when this one is interrupted, or another has failed: what they were at is played again.
+    pool = ProcessPoolExecutor(
+        max_workers=count, mp_context=multiprocessing.get_context("spawn"), initializer=_leave_interrupts
+    )
     try:
         futures: dict[Future[dict[str, Any]], int] = {
             pool.submit(play_job, job): place for place, job in enumerate(jobs)
         }
         yield ((futures[future], future.result()) for future in as_completed(futures))
+    except BaseException:
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    # Ctrl-C reaches every process of a terminal: the first one decides what becomes of the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

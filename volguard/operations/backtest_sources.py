@@ -18,6 +18,7 @@ from volguard.backtest.foresight import CutMarket, first_turn, other_future
 from volguard.backtest.modelled_chain import ModelledChains
 from volguard.backtest.modelled_days import DailyRecord, ModelledDays, ModelledSettings
 from volguard.backtest.modelled_market import LookSettings
+from volguard.backtest.moved_expiry import moved_expiries
 from volguard.backtest.placebo import dealt_anew
 from volguard.backtest.play import DayLeftOut, DayPlan
 from volguard.backtest.variance_clock import VarianceClock
@@ -45,7 +46,7 @@ NEAR_EXPIRIES: Final = 2
 STRIKES: Final = 81  # around the money, fifty points apart: ten per cent of the index either way
 CLOSE_S: Final = 5.0  # an exit is seen again after as long
 CLOSE_LOOKS: Final = 24
-DAYS_BEYOND: Final = timedelta(days=70)  # contracts of the last day expire later
+LISTED_BEYOND: Final = timedelta(days=40)  # the nearest monthly expiry lies so far ahead at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class Opened:
     plans: Callable[[Attention], Plans]
     days: tuple[date, ...]
     digest: str
+    said: tuple[str, ...] = ()  # what a report must say of the days
 
 
 def open_modelled(
@@ -86,10 +88,12 @@ def open_modelled(
     record = _record(asked.folder, underlying)
     if asked.cut is not None:
         record = other_future(record, asked.cut)
-    days = rules.calendar.trading_days(asked.first, asked.last)
+    last = min(asked.last, record.index[-1].day) if asked.cut is None else min(asked.last, asked.cut)
+    days = rules.calendar.trading_days(asked.first, last) if last >= asked.first else ()
     carry = tables.carry_timeline
     reach = forecast_reach(settings)
-    covered = min(asked.last + DAYS_BEYOND, rules.calendar.last_day)
+    beyond = timedelta(days=reach.sessions_max) + LISTED_BEYOND
+    covered = min(asked.last + beyond, rules.calendar.last_day)
     chains = ModelledChains(
         parameters=tables.smile,
         spreads=tables.spreads,
@@ -101,6 +105,8 @@ def open_modelled(
         monthly_days=reach.sessions_max,
         strikes=STRIKES,
     )
+    for day in days[:1] + days[-1:]:  # what the rules do not cover is said before anything is played
+        chains.listing(day, record.index[-1].close)
     until = tuple(bar for bar in record.index if bar.day <= asked.last)
 
     def plans(attention: Attention) -> Plans:
@@ -121,9 +127,11 @@ def open_modelled(
             attention=attention,
             begin=lambda market: _started(market, loaded, rules),
         )
-        return made.plans(asked.first, asked.last)
+        return made.plans(asked.first, last) if days else iter(())
 
-    return Opened(plans=plans, days=days, digest=_digest(repr(record), model_digest))
+    is_short = asked.last > last and asked.cut is None
+    said = (f"the history ends on {last.isoformat()}: days after it were not played",) if is_short else ()
+    return Opened(plans=plans, days=days, digest=_digest(repr(record), model_digest), said=said)
 
 
 def open_recorded(
@@ -147,18 +155,35 @@ def open_recorded(
     if twice is not None:
         raise UsageError(f"two of the recordings are of {twice}", hint="give each day once")
 
-    def plans(_attention: Attention) -> Plans:
+    underlying = Underlying(loaded.settings.market.underlying)
+
+    def moved(attention: Attention, day: date) -> dict[date, date]:
+        held = [p.contract.expiry for p in attention.held]
+        return moved_expiries(held, rules.contracts.expiries(underlying, day), day) if held else {}
+
+    def plans(attention: Attention) -> Plans:
+        before: date | None = None
         for recorded in markets:
             market = recorded if cut is None else _cut(recorded, cut, rules)
             if market is None:
                 return
+            today = market.info.trading_date
+            for day in _between(before, today, rules):
+                yield DayLeftOut(
+                    day=day,
+                    reason="there is no recording of it",
+                    final_level=_official_close(history, underlying, day),
+                    moved=moved(attention, day),
+                )
+            before = today
             source = Source(market=market, history=history, seed=None)
             started = _started(market, loaded, rules)
             yield DayPlan(
                 market=market,
                 started=started,
                 history=history_of_session(loaded.settings, source, rules, started.ts, _unsaid),
-                final_level=_official_close(history, market),
+                final_level=_official_close(history, underlying, today),
+                moved=moved(attention, today),
             )
 
     told = "" if history is None else repr(_daily(history, Underlying(loaded.settings.market.underlying)))
@@ -184,9 +209,15 @@ def _started(market: MarketData, loaded: Loaded[Settings], rules: Rules) -> Sess
     return replace(started, session_id=f"{started.source.kind}-{started.trading_date.isoformat()}-1")
 
 
-def _official_close(history: FileHistory | None, market: MarketData) -> Decimal | None:
-    day = market.info.trading_date
-    bars = () if history is None else history.daily(market.info.underlying, day + timedelta(days=1))
+def _between(before: date | None, today: date, rules: Rules) -> tuple[date, ...]:
+    # Sessions of which there is no recording: what expired on them was settled all the same.
+    if before is None:
+        return ()
+    return rules.calendar.trading_days(before + timedelta(days=1), today - timedelta(days=1))
+
+
+def _official_close(history: FileHistory | None, underlying: Underlying, day: date) -> Decimal | None:
+    bars = () if history is None else history.daily(underlying, day + timedelta(days=1))
     return Decimal(repr(bars[-1].close)) if bars and bars[-1].day == day else None
 
 

@@ -102,6 +102,10 @@ def headline(document: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"return on margin {margin['per_year']:.1%} a year; held, {mean} in the mean, {most} at most"
         )
+    if document["left_out"]:
+        lines.append(
+            f"{len(document['left_out'])} sessions were left out: figures by year count those played alone"
+        )
     if document["failed_steps"]:
         lines.append(f"{document['failed_steps']} steps FAILED: the days they fell on traded no further")
     if document["open_trades"]:

@@ -69,8 +69,9 @@ def make_outlook(
     if index[-1].day < session_before:
         missing = f"the history ends on {index[-1].day}, the session before was {session_before}"
         return replace(NO_OUTLOOK, missing=missing)
-    is_current = bool(vix) and session_before <= vix[-1].day <= index[-1].day
-    recent = vix[-sessions:] if is_current else ()
+    known_vix = [bar for bar in vix if bar.day <= index[-1].day]
+    is_current = bool(known_vix) and known_vix[-1].day >= session_before
+    recent = known_vix[-sessions:] if is_current else []
     past_vix = np.array([bar.close / 100.0 for bar in recent])
     month = {past.day: past.volatility for past in forecasts.past_month}
     known = [month.get(bar.day) for bar in recent]
