@@ -6,52 +6,39 @@ history) comes with each day; what an option is worth at its expiry is settled a
 
 from __future__ import annotations
 
-import hashlib
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-from volguard.adapters.journal_codec import encode
 from volguard.adapters.paper import PaperExchange
 from volguard.backtest.attention import Attention
 from volguard.backtest.attribution import Attribution
 from volguard.backtest.held_legs import HeldLegs, marks_inr
 from volguard.backtest.moved_expiry import desk_with_moved
+from volguard.backtest.played_log import DayLog, Watched
 from volguard.backtest.settlement import Settlement, settle
 from volguard.engine.carried import book_to_carry
-from volguard.engine.held_risk import margin_inputs
-from volguard.engine.state import Desk, State, Step
+from volguard.engine.state import Desk, State
 from volguard.engine.step import Engine
-from volguard.measure.book_risk import book_margin
-from volguard.measure.margin import Margin
-from volguard.measure.market_view import MarketView
 from volguard.model.book import ZERO, Fill, Position
 from volguard.model.decision import Decision
 from volguard.model.errors import DataError, UsageError
 from volguard.model.event import (
     Alert,
     BookCarried,
-    DecisionMade,
-    Effect,
     Event,
-    FillBooked,
     HistoryLoaded,
-    MarketSeen,
-    Record,
     SessionStarted,
-    StepFailed,
 )
-from volguard.model.market import ChainSnapshot, SourceInfo
+from volguard.model.market import SourceInfo
 from volguard.ports import Clock, MarketData
 from volguard.report.refused import RefusedDay, carried_on_paper, refusals_of
 from volguard.report.refused_gather import last_good
 from volguard.runner import Pace, Runner, Watch
 
 NOT_KNOWN: Final = "NOT_KNOWN"
-HASH_BYTES: Final = 32  # of the decisions, as the day's report counts them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,8 +196,8 @@ class Player:
             yield played
 
     def _play(self, plan: DayPlan, carried: BookCarried | None) -> PlayedDay:
-        log = _DayLog()
-        watched = _Watched(self._engine, self._legs, log, self.attention)
+        log = DayLog()
+        watched = Watched(self._engine, self._legs, log, self.attention)
         info = plan.market.info
         runner = Runner(
             engine=self._engine,
@@ -242,7 +229,7 @@ class Player:
             moved=plan.moved,
         )
 
-    def _played(self, plan: DayPlan, log: _DayLog, watched: _Watched, state: State, desk: Desk) -> PlayedDay:
+    def _played(self, plan: DayPlan, log: DayLog, watched: Watched, state: State, desk: Desk) -> PlayedDay:
         day, held = plan.started.trading_date, desk.book.positions
         tick = self._engine.rules.contracts.tick(plan.market.info.underlying, day)
         if state.market is not None:
@@ -270,7 +257,7 @@ class Player:
             failures=tuple(log.failures),
         )
 
-    def _refused(self, plan: DayPlan, log: _DayLog, watched: _Watched) -> RefusedDay:
+    def _refused(self, plan: DayPlan, log: DayLog, watched: Watched) -> RefusedDay:
         marked_at = last_good(log.seen, self._engine.settings.limits.quality_new_trades_min)
         return carried_on_paper(
             refusals_of(log.decisions, plan.market.info.underlying),
@@ -304,77 +291,3 @@ class _Overnight:
 
     def carried_to(self, started: SessionStarted) -> BookCarried | None:
         return book_to_carry(self.desk, self.session_id, started.ts, started.trading_date)
-
-
-class _Watched:
-    # What is told of a day look by look, beside its journal.
-    def __init__(self, engine: Engine, legs: HeldLegs, log: _DayLog, attention: Attention) -> None:
-        self._engine, self._legs, self._log, self._attention = engine, legs, log, attention
-        self._told = 0  # fills whose look has come
-        self._looks: list[ChainSnapshot] = []
-        self.margin_inr: float | None = 0.0
-
-    def look_at(self, ts: datetime) -> ChainSnapshot | None:
-        """The last look up to a moment."""
-        number = bisect_right(self._looks, ts, key=lambda look: look.ts)
-        return self._looks[number - 1] if number else None
-
-    def trade(self, view: MarketView, *, all_of_them: bool = False) -> None:
-        """Tell of fills whose look has come; at the end of the day of all that are left."""
-        fresh = [fill for fill in self._log.fills[self._told :] if all_of_them or fill.ts <= view.ts]
-        self._legs.traded(view, fresh)
-        self._told += len(fresh)
-
-    def show(self, state: State, step: Step) -> None:  # noqa: ARG002 - the runner's
-        self._attention.note(state)
-        view, desk = state.market, state.desk
-        if view is None or desk is None or view.ts != desk.now:
-            return
-        if not self._looks or self._looks[-1] is not view.snapshot:
-            self._looks.append(view.snapshot)
-        self.trade(view)
-        if desk.book.positions and self.margin_inr is not None:
-            inputs = margin_inputs(desk, state.outlook, self._engine.rules)
-            found = book_margin(view, desk.book.positions, inputs)
-            needed = float(found.total_inr) if isinstance(found, Margin) else None
-            self.margin_inr = None if needed is None else max(needed, self.margin_inr)
-
-
-class _DayLog:
-    # A journal in memory that keeps what a played day tells.
-    def __init__(self) -> None:
-        self.decisions: list[Decision] = []
-        self.fills: list[Fill] = []
-        self.alerts: list[Alert] = []
-        self.seen: list[MarketSeen] = []
-        self.failures: list[str] = []
-        self.digest = hashlib.blake2b(digest_size=HASH_BYTES)
-        self._count = 0
-
-    def append(self, event: Event) -> int:  # noqa: ARG002 - the port's
-        self._count += 1
-        return self._count
-
-    def commit(
-        self,
-        seq: int,  # noqa: ARG002 - the port's
-        records: Sequence[Record],
-        effects: Sequence[Effect],
-        *,
-        durable: bool,  # noqa: ARG002 - the port's
-    ) -> None:
-        for record in records:
-            match record:
-                case DecisionMade(decision=decision):
-                    self.decisions.append(decision)
-                    self.digest.update(encode(record)[1] + b"\n")
-                case FillBooked(fill=fill):
-                    self.fills.append(fill)
-                case MarketSeen():
-                    self.seen.append(record)
-                case StepFailed(error=error):
-                    self.failures.append(error)
-        self.alerts += [effect for effect in effects if isinstance(effect, Alert)]
-
-    def checkpoint(self, ts: datetime, state: Any) -> None:
-        pass
