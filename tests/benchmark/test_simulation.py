@@ -17,7 +17,7 @@ from volguard.engine.state import State
 from volguard.operations.drill_days import CADENCE_S, LOOKS, MARKET_SEEDS, SCENARIOS
 
 REPEATS = int(os.environ.get("VOLGUARD_BENCHMARK_REPEATS", "1"))
-SESSIONS = 20 * REPEATS
+SESSIONS = 8 * REPEATS
 NO_CHECKPOINT_S = 1e9
 
 pytestmark = pytest.mark.benchmark

@@ -172,7 +172,7 @@ def test_a_bar_without_its_range_leaves_out_its_day_and_those_that_rest_on_it(tm
 
 def test_where_no_freeze_quantity_is_known_orders_are_cut_small_and_that_is_said(tmp_path: Path) -> None:
     """Until August 2021 nobody knows it: no step fails, and the report says what it rests on."""
-    folder = write_history(tmp_path)
+    folder = write_history(tmp_path, first=date(2020, 3, 2))
     document = played(folder, date(2021, 4, 5), date(2021, 4, 8), every_s=7200.0)
     assert document["failed_steps"] == 0 and any(row["held"] for row in document["curve"])
     (said,) = (line for line in document["assumptions"] if "freeze" in line)
@@ -183,7 +183,8 @@ def test_where_no_freeze_quantity_is_known_orders_are_cut_small_and_that_is_said
 
 def test_the_day_after_a_ceremonial_hour_has_its_history(tmp_path: Path) -> None:
     """Diwali's hour of 4 November 2021 has a bar and is no session: the 8th knows all that it needs."""
-    document = played(write_history(tmp_path), date(2021, 11, 3), date(2021, 11, 9), every_s=7200.0)
+    folder = write_history(tmp_path, first=date(2020, 6, 1))
+    document = played(folder, date(2021, 11, 3), date(2021, 11, 9), every_s=7200.0)
     assert [row["day"] for row in document["curve"]] == ["2021-11-03", "2021-11-08", "2021-11-09"]
     assert {row["regime"] for row in document["curve"]} != {"NOT_KNOWN"}
     assert all(row["regime"] != "NOT_KNOWN" and row["margin_inr"] is not None for row in document["curve"])
