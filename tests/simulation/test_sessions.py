@@ -68,6 +68,11 @@ def test_seed_7960_asks_again_for_what_a_crash_kept_from_being_taken_off() -> No
     assert result.violations == () and result.crashes == 1
 
 
+def test_seed_10300_heals_after_a_restart_that_sees_minutes_again() -> None:
+    """Looks that were lost with the power are told once more: a worry of before is not one of the future."""
+    assert faults_of([days().run(plan_of(10300))]) == []
+
+
 def test_seed_1961_takes_off_again_what_its_own_exit_had_given_up() -> None:
     """An order that appeared late in an exit that goes on, its cancel lost: nobody else would ask again."""
     result = days().run(plan_of(1961))

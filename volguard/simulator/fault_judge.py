@@ -79,7 +79,7 @@ class Judge:
     orders: OrderJudge = field(init=False)
     _before: Desk | None = None
     _event: Event | None = None
-    _worried_at: datetime | None = None
+    _worries: list[datetime] = field(default_factory=list)  # when something was amiss, in order
     _outside_since: datetime | None = None
     _awaits_reading: bool = False
     _idle_looks: dict[str, int] = field(default_factory=dict)
@@ -184,7 +184,7 @@ class Judge:
             self._judge_flatten(before, desk)
             self._judge_exits(state, desk)
         if desk.degraded_by:
-            self._worried_at = desk.now
+            self._worries.append(desk.now)
         self._event = None
 
     def restarted(self, desk: Desk, kept: Desk | None) -> None:
@@ -200,6 +200,8 @@ class Judge:
         self.orders.restarted(desk)
         self._outside_since, self._awaits_reading = None, has_broker(desk)
         self._before = self._event = None
+        # Looks that were not on disk are seen again, at their old time: worries of then are still to come.
+        self._worries = [at for at in self._worries if at <= desk.now]
         self._idle_looks.clear()
         self.naked_since = desk.naked.since if desk.naked is not None else None
 
@@ -243,7 +245,7 @@ class Judge:
         self._hold(Invariant.LATCHED, not is_soft, desk.now, text)
         if before.trading_state is T.REDUCING and desk.trading_state is T.ACTIVE:
             dwell_s = self.engine.settings.limits.heal_dwell_s
-            clean_s = (desk.now - (self._worried_at or before.now)).total_seconds()
+            clean_s = (desk.now - (self._worries[-1] if self._worries else before.now)).total_seconds()
             text = f"trading goes on {clean_s:.0f} s after the last cause of worry, dwell {dwell_s:.0f}"
             self._hold(Invariant.HEALS_SLOWLY, clean_s >= dwell_s, desk.now, text)
 
