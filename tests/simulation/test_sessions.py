@@ -73,6 +73,12 @@ def test_seed_10300_heals_after_a_restart_that_sees_minutes_again() -> None:
     assert faults_of([days().run(plan_of(10300))]) == []
 
 
+def test_seed_14004_takes_an_exit_off_as_soon_as_a_new_process_has_read_the_book() -> None:
+    """Another order closed its leg while the process was down: it rests for the time of that reading."""
+    result = days().run(plan_of(14004))
+    assert faults_of([result]) == [] and result.crashes == 4
+
+
 def test_seed_1961_takes_off_again_what_its_own_exit_had_given_up() -> None:
     """An order that appeared late in an exit that goes on, its cancel lost: nobody else would ask again."""
     result = days().run(plan_of(1961))

@@ -159,7 +159,8 @@ class OrderJudge:
             self._hold(Invariant.BOOK_IS_ITS_FILLS, is_sum, now, text)
             self._judge_resting(order, now, is_worked=tag in working)
             self._judge_absent(order, now)
-            self._judge_closing(order, held.get(order.request.trade_id, ()), now)
+            if not desk.awaits_book:  # a new process acts only once it has read the broker's book
+                self._judge_closing(order, held.get(order.request.trade_id, ()), now)
             if order.state is OrderState.UNKNOWN:
                 unknown.append(tag)
             else:
