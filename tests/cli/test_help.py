@@ -14,7 +14,7 @@ from volguard.cli.app import app
 
 COMMANDS = {
     *("token", "validate", "drill", "run", "shadow", "semi-auto", "proposals", "trade", "status"),
-    *("flatten", "reconcile", "why"),
+    *("flatten", "reconcile", "why", "backtest"),
     *("journal show", "journal orders", "journal verify", "journal replay", "journal parity"),
     *("journal export",),
     *("chain show", "chain smile", "chain surface", "chain metrics", "chain history", "chain model"),
