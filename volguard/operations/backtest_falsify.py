@@ -36,7 +36,7 @@ def run_lookahead(
     if not days:
         raise UsageError("there is no session to be checked")
     rules = past_rules(loaded.settings).rules
-    cuts = sorted({days[(len(days) * place) // CUTS - 1] for place in range(1, CUTS + 1)} & set(days))
+    cuts = sorted({days[(len(days) * place) // CUTS - 1] for place in range(1, CUTS + 1)})
     total = len(days) + sum(days.index(cut) + 1 for cut in cuts)
     done = 0
 

@@ -227,7 +227,7 @@ def _record(folder: Path, underlying: Underlying) -> DailyRecord:
         if not bars:
             raise DataError(
                 f"{folder} has no {name.lower()}_daily file",
-                hint="modelled chains are made of the index and India VIX: `volguard data fetch` gets both",
+                hint="modelled chains are made of the index and India VIX: `volguard data history` gets both",
             )
     return record
 
