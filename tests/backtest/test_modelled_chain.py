@@ -189,7 +189,7 @@ def test_shapes_and_counts_are_checked() -> None:
     """As many states as moments, an odd number of strikes, and none below zero."""
     with pytest.raises(ValueError, match=r"level had the shape \(2,\), must be \(1,\)"):
         chains().snapshots([NOW], state_of(count=2), [chains().listing(DAY, LEVEL)])
-    with pytest.raises(ValueError, match="strikes 80"):
+    with pytest.raises(ValueError, match="strikes was 80"):
         chains(strikes=80)
     with pytest.raises(DataError, match="reach below 0"):
         chains(strikes=801).listing(DAY, 15_000.0)

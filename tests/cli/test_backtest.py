@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from tests.backtest.bhavcopies import write_bhavcopies
 from tests.backtest.history_files import write_history
 from tests.cli.command import SWITCHES_OFF, Done, make_root, volguard
 
@@ -65,12 +67,24 @@ def test_a_sweep_is_one_document(done: Done, history: Path, root: Path) -> None:
     assert second["settings"] == {"strategy.short_delta_max": "0.15"}
 
 
+def test_imported_bhavcopies_are_played(history: Path, tmp_path: Path) -> None:
+    """Out of the project's own data folder, where the import puts them."""
+    root = make_root(tmp_path)
+    write_bhavcopies(root / "data" / "bhavcopy", [date(2023, 6, 12), date(2023, 6, 13)])
+    words = ("--source", "bhavcopy", "--data", str(history), *SWITCHES_OFF)
+    done = volguard(*WORDS, *words, root=root)
+    assert done.code == 0, done.err
+    assert "PRICES ARE CLOSING PRICES" in done.out and "2 sessions" in done.out
+    assert "left out: 2023-06-14 there is no bhavcopy of 2023-06-14" in done.out
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         (("backtest",), USAGE, "a first and a last"),
         (("backtest", "--source", "chains"), USAGE, "no recording"),
         (("backtest", "--source", "chains", "none.parquet"), USAGE, "none.parquet"),
+        ((*WORDS, "--source", "bhavcopy"), USAGE, "no bhavcopies of NIFTY"),
         ((*WORDS, "--open"), USAGE, "--html"),
         ((*WORDS, "--html", "/nowhere/page.html"), USAGE, "folder is not there"),
         (("backtest", "--from", "2012-01-01", "--to", "2012-02-01"), USAGE, "2012-01-01"),

@@ -285,7 +285,7 @@ def test_days_after_the_history_are_not_played_and_that_is_said(tmp_path: Path) 
 
 def test_other_underlyings_are_not_modelled(tmp_path: Path) -> None:
     settings = loaded("market.underlying=BANKNIFTY")
-    with pytest.raises(UsageError, match="fitted to NIFTY alone"):
+    with pytest.raises(UsageError, match="modelled for NIFTY alone"):
         run_backtest(_asked(write_history(tmp_path), FIRST, LAST), settings, ROOT, NO_ERROR)
 
 

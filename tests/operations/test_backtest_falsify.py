@@ -12,7 +12,7 @@ import pytest
 
 from tests.backtest.history_files import write_history
 from tests.cli.command import PROJECT
-from volguard.backtest.modelled_days import ModelledDays
+from volguard.backtest.past_days import PastDays
 from volguard.backtest.placebo import dealt_anew
 from volguard.backtest.play import Player
 from volguard.config.loader import load
@@ -66,13 +66,13 @@ def test_a_history_that_holds_the_day_itself_is_caught(
     request_: BacktestRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One bar too many: the session is told today's close in the morning."""
-    honest = ModelledDays._history
+    honest = PastDays._history
 
     def leaking(self: Any, day: date, before: date, opened: Any) -> Any:
         told = honest(self, day, before, opened)
         return replace(told, index=(*told.index, self._bars[day]))
 
-    monkeypatch.setattr(ModelledDays, "_history", leaking)
+    monkeypatch.setattr(PastDays, "_history", leaking)
     found = checked(request_)
     assert found["ok"] is False
     first = next(row for row in found["cuts"] if not row["same"])
@@ -84,14 +84,14 @@ def test_a_strategy_that_looks_at_the_close_is_caught(
 ) -> None:
     """Planted: it writes whether the day will end higher into the reason of each decision."""
     peeked: dict[date, float] = {}
-    honest = ModelledDays._plan
+    honest = PastDays._plan
 
     def watched(self: Any, session: Any) -> Any:
         nonlocal peeked
         peeked |= {day: bar.close for day, bar in self._bars.items()}
         return honest(self, session)
 
-    monkeypatch.setattr(ModelledDays, "_plan", watched)
+    monkeypatch.setattr(PastDays, "_plan", watched)
     monkeypatch.setattr(
         backtest_falsify, "player_of", lambda asked, loaded: _peeking(player_of(asked, loaded), peeked)
     )

@@ -90,7 +90,7 @@ class BhavcopyStore:
         that cannot be read or written.
         """
         path = self.path_of(year)
-        known = _Year(path) if path.exists() else None
+        known = YearOfDays(path) if path.exists() else None
         held = dict(known.groups) if known is not None else {}
         fresh: dict[date, NewDay] = {}
         fates = []
@@ -104,10 +104,10 @@ class BhavcopyStore:
                 fresh[day.trade_date] = day
         if fresh or known is None:
             self._write(path, known, fresh)
-            known = _Year(path)
+            known = YearOfDays(path)
         return known.summary, tuple(fates)
 
-    def _write(self, path: Path, known: _Year | None, fresh: Mapping[date, NewDay]) -> None:
+    def _write(self, path: Path, known: YearOfDays | None, fresh: Mapping[date, NewDay]) -> None:
         import pyarrow.parquet as pq
 
         held = known.groups if known is not None else {}
@@ -123,8 +123,11 @@ class BhavcopyStore:
                     writer.write_table(known.table_of(day).cast(schema))
 
 
-class _Year:
-    # A year's file as it lies on the disk; every row group is one trading date.
+class YearOfDays:
+    """A year's file as it lies on the disk; every row group is one trading date.
+
+    Raises DataError on a file that is none of ours, or damaged.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -142,6 +145,7 @@ class _Year:
 
     @property
     def summary(self) -> YearFile:
+        """What it holds."""
         return YearFile(
             path=self.path,
             first=min(self.groups),
@@ -151,6 +155,7 @@ class _Year:
         )
 
     def table_of(self, day: date) -> Any:
+        """The rows of a day that is in `groups`, as a pyarrow table."""
         import pyarrow as pa
 
         with self._file() as file:
@@ -160,6 +165,7 @@ class _Year:
                 raise self._damaged(error) from error
 
     def rows_of(self, day: date) -> tuple[OptionDay, ...]:
+        """The same as `OptionDay` each."""
         rows = self.table_of(day).drop_columns(["source"]).to_pylist()
         return tuple(OptionDay(**{**row, "option_type": OptionType(row["option_type"])}) for row in rows)
 

@@ -1,8 +1,9 @@
 """The same days with another future: whatever was decided before it came must be the same.
 
 Of a daily record the days after a cut are taken away, and the cut day itself goes on otherwise from its first
-turn: another second extreme, another close. Of a recorded day the looks after a moment are taken away. A
-decision that changes although it was made before could not have known what changed.
+turn: another second extreme, another close. Of closing prices the days after the cut are taken away alone,
+since they are seen when their day is over; of a recorded day the looks after a moment. A decision that
+changes although it was made before could not have known what changed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from volguard.backtest.daily_path import TURNS, sees_high_first
-from volguard.backtest.modelled_days import DailyRecord
+from volguard.backtest.past_days import DailyRecord
 from volguard.backtest.play import PlayedDay
 from volguard.model.decision import Decision
 from volguard.model.event import LinkChanged
@@ -31,23 +32,30 @@ class Difference:
     other: Decision | None
 
 
-def other_future(record: DailyRecord, cut: date) -> DailyRecord:
-    """The record up to `cut`, whose day ends elsewhere: its first turn stays, up days become down days."""
-    index = tuple(_otherwise(bar) if bar.day == cut else bar for bar in record.index if bar.day <= cut)
+def past_of(record: DailyRecord, cut: date) -> DailyRecord:
+    """The record up to `cut`, its whole day in it."""
     return replace(
         record,
-        index=index,
+        index=tuple(bar for bar in record.index if bar.day <= cut),
+        vix=tuple(bar for bar in record.vix if bar.day <= cut),
+        participants=tuple(one for one in record.participants if one.day <= cut),
+    )
+
+
+def other_future(record: DailyRecord, cut: date) -> DailyRecord:
+    """The record up to `cut`, whose day ends elsewhere: its first turn stays, up days become down days."""
+    past = past_of(record, cut)
+    return replace(
+        past,
+        index=tuple(_otherwise(bar) if bar.day == cut else bar for bar in past.index),
         vix=tuple(
-            replace(bar, close=bar.close * (1.0 + OTHER_CLOSE)) if bar.day == cut else bar
-            for bar in record.vix
-            if bar.day <= cut
+            replace(bar, close=bar.close * (1.0 + OTHER_CLOSE)) if bar.day == cut else bar for bar in past.vix
         ),
         participants=tuple(
             replace(one, foreign_long=one.foreign_short, foreign_short=one.foreign_long)
             if one.day == cut
             else one
-            for one in record.participants
-            if one.day <= cut
+            for one in past.participants
         ),
     )
 

@@ -11,31 +11,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Final
 
 import numpy as np
 
 from volguard.backtest.chain_model import STATE_FIELDS, ChainModelParameters, MarketState, smiles
+from volguard.backtest.near_listing import NearListings
 from volguard.backtest.spread_model import (
     Liquidity,
     SpreadParameters,
-    liquidity_columns,
-    liquidity_rows,
     size_units,
     spread_share,
     touch,
     whole_lots,
 )
 from volguard.backtest.variance_clock import VarianceClock
-from volguard.model.errors import DataError, DateNotCovered
-from volguard.model.instrument import ExpiryCycle, Underlying
+from volguard.model.errors import DataError
+from volguard.model.instrument import Underlying
 from volguard.model.market import ChainSnapshot, FloatArray, IntArray, Listing
 from volguard.nse.contracts import Contracts
-from volguard.nse.expiries import ListedExpiry
 from volguard.pricing.black76 import price
 
-NEAR_CYCLES: Final = (ExpiryCycle.WEEKLY, ExpiryCycle.MONTHLY)
 RIGHTS: Final = np.array([True, False])  # a call before its put
 _SIDES: Final = np.array([1.0, -1.0])
 BLOCK: Final = 64  # chains made at once: their arrays stay in the cache
@@ -49,16 +46,6 @@ class ModelledValues:
     mid: FloatArray
     sigma: FloatArray
     depth: FloatArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Terms:
-    # What the rules and the tables say of one trading date.
-    expiries: tuple[ListedExpiry, ...]
-    steps: tuple[int, ...]
-    lots: IntArray
-    liquidity: FloatArray  # (expiries, fields of Liquidity)
-    carry: float
 
 
 class ModelledChains:
@@ -82,19 +69,21 @@ class ModelledChains:
         monthly_days: int = 0,
         strikes: int = 81,
     ) -> None:
-        if expiries < 1 or strikes < 1 or strikes % 2 == 0:
-            raise ValueError(f"expiries was {expiries} and strikes {strikes}, must be 1 or more, strikes odd")
-        self._parameters, self._spreads, self._contracts = parameters, spreads, contracts
+        if strikes < 1 or strikes % 2 == 0:
+            raise ValueError(f"strikes was {strikes}, must be 1 or more, and odd")
+        self._parameters, self._contracts = parameters, contracts
         self._clock, self._underlying, self._carry = clock, underlying, carry
-        self._expiries, self._monthly_days, self._strikes = expiries, monthly_days, strikes
-        self._terms_of: dict[date, _Terms] = {}
+        self._strikes = strikes
+        self._listed = NearListings(
+            contracts, spreads, underlying=underlying, expiries=expiries, monthly_days=monthly_days
+        )
 
     def listing(self, trading_date: date, level: float, held: Collection[int] = ()) -> Listing:
         """Contracts of a trading date with strikes around `level`, as far out as those of `held` lie.
 
         Raises DateNotCovered outside the rules, DataError where strikes would not be positive.
         """
-        terms = self._terms(trading_date)
+        terms = self._listed.on(trading_date)
         half = self._strikes // 2
         if held:
             far = max(abs(strike - level) for strike in held)
@@ -134,7 +123,7 @@ class ModelledChains:
                 hint="end the day at its close",
             )
         found = smiles(self._parameters, state.column, left)
-        carry = np.array([self._terms(ts.date()).carry for ts in times])[:, None, None]
+        carry = np.array([self._carry(ts.date()) for ts in times])[:, None, None]
         years = left.years[..., None]
         discount = np.exp(-carry * years)
         forward = state.level[:, None, None] / discount
@@ -193,7 +182,7 @@ class ModelledChains:
     def _quotes(
         self, times: Sequence[datetime], values: ModelledValues
     ) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
-        terms = [self._terms(ts.date()) for ts in times]
+        terms = [self._listed.on(ts.date()) for ts in times]
         liquidity = Liquidity.of(np.stack([one.liquidity for one in terms])[:, :, None, None])
         depth = values.depth[..., None] * _SIDES
         tick = self._contracts.tick(self._underlying, times[0].date())
@@ -203,33 +192,6 @@ class ModelledChains:
         flat = (len(times), -1)
         bid_qty = np.where(np.isnan(bid), 0, size)
         return bid.reshape(flat), ask.reshape(flat), bid_qty.reshape(flat), size.reshape(flat)
-
-    def _terms(self, trading_date: date) -> _Terms:
-        if trading_date not in self._terms_of:
-            self._terms_of[trading_date] = self._make_terms(trading_date)
-        return self._terms_of[trading_date]
-
-    def _make_terms(self, trading_date: date) -> _Terms:
-        contracts, underlying = self._contracts, self._underlying
-        near = [one for one in contracts.expiries(underlying, trading_date) if one.cycle in NEAR_CYCLES]
-        if len(near) < self._expiries:
-            raise DateNotCovered(
-                "contracts.listing", trading_date, f"{self._expiries} expiries of {underlying}"
-            )
-        last = trading_date + timedelta(days=self._monthly_days)
-        taken = [
-            row
-            for row, one in enumerate(near)
-            if row < self._expiries or (one.cycle is ExpiryCycle.MONTHLY and one.day <= last)
-        ]
-        days = [near[row].day for row in taken]
-        return _Terms(
-            expiries=tuple(near[row] for row in taken),
-            steps=tuple(contracts.strike_step(underlying, trading_date, day) for day in days),
-            lots=np.array([contracts.lot_size(underlying, trading_date, day) for day in days]),
-            liquidity=liquidity_columns(liquidity_rows(self._spreads, near[: taken[-1] + 1]))[taken],
-            carry=self._carry(trading_date),
-        )
 
 
 def _require_known(times: Sequence[datetime], state: MarketState) -> None:

@@ -1,4 +1,4 @@
-"""One day of modelled chains as a market: looks along a path of the index, and more of them when it matters.
+"""Days of modelled chains as markets: looks along a path of the index, and more of them when it matters.
 
 What is real is the index (its four prices of the day) and India VIX of the session before; every option quote
 is the model's. A session on it says so: its source is of kind `modelled`.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final
@@ -16,11 +16,12 @@ from typing import Final
 import numpy as np
 
 from volguard.backtest.attention import Attention
-from volguard.backtest.daily_path import DayPath
-from volguard.backtest.known_state import Known
+from volguard.backtest.daily_path import DayPath, path_of_bar
+from volguard.backtest.known_state import Known, KnownDays
 from volguard.backtest.modelled_chain import ModelledChains
 from volguard.model.instrument import Underlying
-from volguard.model.market import Capabilities, ChainSnapshot, Listing, SourceInfo
+from volguard.model.market import Capabilities, ChainSnapshot, DailyBar, Listing, SourceInfo
+from volguard.nse.calendar import Session
 
 KIND: Final = "modelled"
 DIGEST_BYTES: Final = 16
@@ -39,6 +40,36 @@ class LookSettings:
     def __post_init__(self) -> None:
         if not (0.0 < self.close_s < self.every_s and self.close_looks >= 0):
             raise ValueError(f"looks cannot be so often: {self}")
+
+
+class ModelledMarkets:
+    """Makes the market of a session from its bar and what was known before it; looks as `LookSettings`."""
+
+    def __init__(
+        self,
+        chains: ModelledChains,
+        known: KnownDays,
+        looks: LookSettings,
+        *,
+        underlying: Underlying,
+        attention: Attention,
+        model_digest: str,
+    ) -> None:
+        self._chains, self._known, self._looks = chains, known, looks
+        self._underlying, self._attention, self._model_digest = underlying, attention, model_digest
+
+    def of(self, session: Session, bar: DailyBar) -> ModelledMarket:
+        """The market of a session with hours. Raises DataError on a bar or a state that is not known."""
+        hours = session.windows[0][0], session.windows[-1][1]
+        return ModelledMarket(
+            self._chains,
+            _open_only(path_of_bar(bar, *hours, self._looks.every_s), session),
+            self._known.before(session.day),
+            underlying=self._underlying,
+            looks=self._looks,
+            attention=self._attention,
+            model_digest=self._model_digest,
+        )
 
 
 class ModelledMarket:
@@ -100,6 +131,13 @@ class ModelledMarket:
     def _made(self) -> tuple[ChainSnapshot, ...]:
         times, level = self._path.times, self._path.level
         return tuple(self._chains.snapshots(times, self._known.state(level), [self._listing] * len(times)))
+
+
+def _open_only(path: DayPath, session: Session) -> DayPath:
+    # Looks in a break between two windows of a special session are none.
+    is_open = np.array([any(start <= ts < end for start, end in session.windows) for ts in path.times])
+    times = tuple(ts for ts, keep in zip(path.times, is_open, strict=True) if keep)
+    return replace(path, times=times, level=path.level[is_open])
 
 
 def _digest(path: DayPath, known: Known, model_digest: str) -> str:

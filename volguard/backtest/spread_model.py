@@ -24,6 +24,7 @@ from volguard.model.market import FloatArray, IntArray
 from volguard.nse.expiries import ListedExpiry
 
 DEPTH_MAX: Final = 3.0  # standard deviations: fitted up to here; further out nothing grows any more
+ON_TICK: Final = 1e-6  # of a tick: what lies so near to one lies on it
 MONTH_ENDS: Final = (ExpiryCycle.QUARTERLY, ExpiryCycle.HALF_YEARLY)
 
 
@@ -128,6 +129,18 @@ def touch(mid: FloatArray, spread: FloatArray, tick: Decimal) -> tuple[FloatArra
     half = 0.5 * np.maximum(spread, step)
     bid_ticks = np.rint((mid - half) / step)
     ask_ticks = np.maximum(np.rint((mid + half) / step), np.maximum(bid_ticks, 0.0) + 1.0)
+    return np.where(bid_ticks >= 1.0, on_grid(bid_ticks, tick), np.nan), on_grid(ask_ticks, tick)
+
+
+def touch_beyond(price: FloatArray, spread: FloatArray, tick: Decimal) -> tuple[FloatArray, FloatArray]:
+    """Bid and ask around a `price` that was traded, points, each on the next tick away from it.
+
+    A bid below one tick is nan.
+    """
+    step = float(tick)
+    half = 0.5 * np.maximum(spread, step)
+    bid_ticks = np.floor((price - half) / step + ON_TICK)
+    ask_ticks = np.ceil((price + half) / step - ON_TICK)
     return np.where(bid_ticks >= 1.0, on_grid(bid_ticks, tick), np.nan), on_grid(ask_ticks, tick)
 
 

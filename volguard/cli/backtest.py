@@ -45,26 +45,33 @@ class SourceName(StrEnum):
 
     MODELLED = "modelled"
     CHAINS = "chains"
+    BHAVCOPY = "bhavcopy"
 
 
 def backtest(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Recorded chains, a day a file, for --source chains.", show_default=False),
+        typer.Argument(
+            help="Recorded chains, a day a file, for --source chains; for bhavcopy a folder of imported ones "
+            "that is not data/bhavcopy.",
+            show_default=False,
+        ),
     ] = None,
     source: Annotated[
         SourceName,
         typer.Option(
-            "--source", help="modelled: chains made of daily index and India VIX; chains: recorded days."
+            "--source",
+            help="modelled: chains made of daily index and India VIX; chains: recorded days; bhavcopy: the "
+            "closing prices of imported bhavcopies.",
         ),
     ] = SourceName.MODELLED,
     first: Annotated[
         datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="First modelled day.", show_default=False),
+        typer.Option("--from", formats=["%Y-%m-%d"], help="First past day.", show_default=False),
     ] = None,
     last: Annotated[
         datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], help="Last modelled day.", show_default=False),
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Last past day.", show_default=False),
     ] = None,
     data: Annotated[
         Path | None,
@@ -138,10 +145,17 @@ def backtest(
     against real trades is measured and shown, with the result it would leave. What was played before with the
     same data, settings and code is taken from data/backtests.
 
-    Example: volguard backtest --from 2021-04-01 --to 2024-06-27 --data data/history
-    Example: volguard backtest --source chains day1.parquet day2.parquet --html backtest.html --open
-    Example: volguard backtest --from 2021-04-01 --to 2024-06-27 --sweep strategy.short_delta_max=0.15,0.2
-    Example: volguard backtest --from 2023-01-01 --to 2023-12-31 --lookahead-check
+    Examples:
+
+      volguard backtest --from 2021-04-01 --to 2024-06-27 --data data/history
+
+      volguard backtest --source chains day1.parquet day2.parquet --html backtest.html --open
+
+      volguard backtest --source bhavcopy --from 2024-01-01 --to 2024-06-27 --sensitivity
+
+      volguard backtest --from 2021-04-01 --to 2024-06-27 --sweep strategy.short_delta_max=0.15,0.2
+
+      volguard backtest --from 2023-01-01 --to 2023-12-31 --lookahead-check
     """
     _check_asked(
         html,

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event as Signal
 from typing import Any, Final
 
+from volguard.adapters.bhavcopy_days import BhavcopyDays
 from volguard.adapters.clock import SystemClock
 from volguard.adapters.history import FileHistory
 from volguard.backtest.bootstrap import Resampling
@@ -23,23 +24,31 @@ from volguard.config.settings import Settings
 from volguard.engine.step import Engine
 from volguard.model.errors import DataError, UsageError
 from volguard.model.instrument import Underlying
-from volguard.operations.backtest_document import Tested, backtest_document
+from volguard.operations.backtest_assumptions import Prices, Tested
+from volguard.operations.backtest_document import backtest_document
+from volguard.operations.backtest_past_days import PastAsked, open_bhavcopies, open_modelled
+from volguard.operations.backtest_recorded import open_recorded
 from volguard.operations.backtest_rules import past_rules
-from volguard.operations.backtest_sources import Modelled, Opened, open_modelled, open_recorded
-from volguard.wiring import history_folder_of, rules_of
+from volguard.operations.backtest_sources import Opened
+from volguard.operations.data_bhavcopy import FOLDER as BHAVCOPIES
+from volguard.wiring import data_folder_of, history_folder_of, rules_of
 
 MODELLED: Final = "modelled"
 CHAINS: Final = "chains"
+BHAVCOPY: Final = "bhavcopy"
 FITTED_TO: Final = "NIFTY"  # every real price that the chain model has seen
+PRICES: Final = {MODELLED: Prices.MODELLED, CHAINS: Prices.RECORDED, BHAVCOPY: Prices.CLOSING}
+CLOSINGS: Final = "closing prices are real, the spread around them is modelled"
 Progress = Callable[[float, float, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestRequest:
-    """What is asked for. `files` of recorded chains, `first` and `last` of modelled days.
+    """What is asked for. `files` of recorded chains, or the folder of imported bhavcopies where it is not
+    the usual one; `first` and `last` of modelled days and of bhavcopies.
 
     `data`: folder of the daily history, None: where sessions find theirs. Worse fills as `PlaySettings`.
-    `placebo`: deal the forecasts of modelled days out anew by this seed. `cut`: end on this day, otherwise
+    `placebo`: deal the forecasts out anew by this seed. `cut`: end on this day, otherwise
     than it did.
     """
 
@@ -67,7 +76,7 @@ class Measured:
 def measure_prices(request: BacktestRequest, loaded: Loaded[Settings], root: Root) -> Measured:
     """The error of the prices that a request plays: some seconds. A damaged file is a reason, no error."""
     if request.source != MODELLED:
-        return Measured(error=None, missing="no price was modelled")
+        return Measured(error=None, missing="no price was modelled" if request.source == CHAINS else CLOSINGS)
     settings = loaded.settings
     try:
         error = measure_on(
@@ -109,7 +118,8 @@ def run_backtest(
     return backtest_document(
         Tested(
             source=request.source,
-            every_s=request.every_s if request.source == MODELLED else None,
+            prices=PRICES[request.source],
+            every_s=request.every_s,
             slippage_ticks=request.slippage_ticks,
             late_looks=request.late_looks,
             data_digest=opened.digest,
@@ -147,11 +157,11 @@ def open_days(request: BacktestRequest, loaded: Loaded[Settings], root: Root) ->
         if not request.files:
             raise UsageError("no recording is given", hint="--source chains day.parquet [day2.parquet ...]")
         if request.first is not None or request.last is not None:
-            raise UsageError("--from and --to choose modelled days; recordings are all played")
+            raise UsageError("--from and --to choose past days; recordings are all played")
         is_there = request.data is not None or folder.is_dir()
         history = FileHistory(folder) if is_there else None
         return open_recorded(request.files, history, loaded, rules, cut=request.cut)
-    if request.files:
+    if request.source == MODELLED and request.files:
         raise UsageError(
             f"{request.files[0]} was given, and modelled days are made of daily history",
             hint="--source chains plays recordings",
@@ -159,20 +169,26 @@ def open_days(request: BacktestRequest, loaded: Loaded[Settings], root: Root) ->
     traded = loaded.settings.market.underlying
     if traded != FITTED_TO:
         raise UsageError(
-            f"modelled chains are fitted to {FITTED_TO} alone, the settings trade {traded}",
+            f"prices and spreads are modelled for {FITTED_TO} alone, the settings trade {traded}",
             hint="--source chains plays recordings of any underlying",
         )
     found = load_chain_model(root)
+    tables = found.settings.chain_model
     first, last = _days(request)
-    asked = Modelled(
-        folder=folder,
-        first=first,
-        last=last,
-        every_s=request.every_s,
-        placebo=request.placebo,
-        cut=request.cut,
-    )
-    return open_modelled(asked, loaded, found.settings.chain_model, found.digest, rules)
+    asked = PastAsked(folder=folder, first=first, last=last, placebo=request.placebo, cut=request.cut)
+    if request.source == MODELLED:
+        return open_modelled(asked, request.every_s, loaded, tables, found.digest, rules)
+    bhavcopies = BhavcopyDays(_bhavcopies_of(request, loaded, root), traded)
+    return open_bhavcopies(asked, bhavcopies, loaded, tables, found.digest, rules)
+
+
+def _bhavcopies_of(request: BacktestRequest, loaded: Loaded[Settings], root: Root) -> Path:
+    if len(request.files) > 1:
+        raise UsageError(
+            f"{len(request.files)} folders of bhavcopies were given",
+            hint="give the one that volguard data bhavcopy imported to, or none for the usual one",
+        )
+    return request.files[0] if request.files else data_folder_of(loaded.settings, root) / BHAVCOPIES
 
 
 def folder_of(request: BacktestRequest, loaded: Loaded[Settings], root: Root) -> Path:
@@ -182,9 +198,7 @@ def folder_of(request: BacktestRequest, loaded: Loaded[Settings], root: Root) ->
 
 def _days(request: BacktestRequest) -> tuple[date, date]:
     if request.first is None or request.last is None:
-        raise UsageError(
-            "modelled days need a first and a last one", hint="--from 2021-04-01 --to 2024-06-27"
-        )
+        raise UsageError("past days need a first and a last one", hint="--from 2021-04-01 --to 2024-06-27")
     if request.last < request.first:
         raise UsageError(f"--to {request.last} is before --from {request.first}")
     return request.first, request.last

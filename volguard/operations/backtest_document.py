@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
@@ -14,7 +13,6 @@ from volguard.adapters.code_version import code_version
 from volguard.backtest.bootstrap import Resampling
 from volguard.backtest.document import Record, attribution_document, statistics_document
 from volguard.backtest.ledger import Ledger, Note, SessionRow
-from volguard.backtest.model_error import ModelError
 from volguard.backtest.path_statistics import Conventions
 from volguard.backtest.ruin import Ruin, RuinSettings, ruin
 from volguard.backtest.statistics import curve_statistics
@@ -23,55 +21,11 @@ from volguard.config.loader import Loaded
 from volguard.config.settings import Settings
 from volguard.model.book import ZERO, Fill
 from volguard.model.units import figure, money_text
+from volguard.operations.backtest_assumptions import Tested, assumptions
 from volguard.report.refused_json import by_reason
 
 SCHEMA: Final = "volguard.backtest/1"
 HASH_BYTES: Final = 32
-
-FILLS: Final = (
-    "limit orders fill on paper at a later look, at its touch and for no more than its size: "
-    "what the program's paper sessions do"
-)
-SIZE: Final = "size follows the configured capital; what was made is not put to work again"
-RUIN: Final = "ruin is drawn from the sessions of this record: what it never saw is not in it"
-SPREADS: Final = (
-    "spreads and sizes at the touch are those of one recorded day in all years; the handicap is of mids alone"
-)
-CARRY: Final = (
-    "the forward's growth over the index is the median of its own year: its first days cannot know it"
-)
-ROLLED: Final = "a condor whose tested side was rolled counts as two trades"
-NO_LADDER: Final = (
-    "with looks so far apart an order crosses the spread at once: a live session starts nearer the middle"
-)
-PATH: Final = (
-    "daily bars do not say when their extremes came: which is taken to come first is told by a hash of the "
-    "date, and they come at a third and at two thirds of the session"
-)
-FITS: Final = "volatility models are fitted at the first session of each month, their state moves on daily"
-MODELLED_PRICES: Final = (
-    "every option price is modelled from the index and India VIX of the session before; open interest is "
-    "not, so signals made of it abstain"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
-    """What was played; `model_error` None with the reason why it is not known, or why there is none."""
-
-    source: str
-    every_s: float | None
-    slippage_ticks: int
-    late_looks: int
-    data_digest: str
-    model_error: ModelError | None
-    model_error_missing: str
-    bounds: tuple[str, ...]  # what is said of rules that are known by a bound alone
-
-    @property
-    def is_modelled(self) -> bool:
-        """Whether any price was."""
-        return self.every_s is not None
 
 
 def backtest_document(
@@ -91,7 +45,7 @@ def backtest_document(
     return {
         "schema": SCHEMA,
         "source": tested.source,
-        "prices": "modelled" if tested.is_modelled else "recorded",
+        "prices": str(tested.prices),
         "fills": {"slippage_ticks": tested.slippage_ticks, "late_looks": tested.late_looks},
         "underlying": loaded.settings.market.underlying,
         "first_day": _day(ledger.sessions, 0),
@@ -109,7 +63,7 @@ def backtest_document(
         "notes": [_note(note) for note in ledger.notes],
         "failed_steps": ledger.failed_steps,
         "open_trades": len(ledger.open_trades),
-        "assumptions": _assumptions(tested),
+        "assumptions": assumptions(tested),
         "refused": by_reason(ledger.refused),
         "decisions": [
             {"action": action, "reason": reason, "count": count}
@@ -133,23 +87,6 @@ def decisions_hash(hashes: Sequence[str]) -> str:
 
 def _often_first(item: tuple[tuple[str, str], int]) -> tuple[int, tuple[str, str]]:
     return -item[1], item[0]
-
-
-def _assumptions(tested: Tested) -> list[str]:
-    said = [FILLS, SIZE, ROLLED, RUIN]
-    if tested.every_s is not None:
-        looks = (
-            f"the market is looked at every {tested.every_s / 60.0:.0f} minutes, and every few seconds while "
-            "an order is under way or an exit waits to be seen again"
-        )
-        said = [MODELLED_PRICES, SPREADS, CARRY, looks, PATH, NO_LADDER, FITS, *said]
-    said += tested.bounds
-    if tested.slippage_ticks or tested.late_looks:
-        said.append(
-            f"fills are made worse: {tested.slippage_ticks} ticks beyond the touch, and none at the first "
-            f"{tested.late_looks} looks at which an order could fill"
-        )
-    return said
 
 
 def _handicap(tested: Tested, ledger: Ledger, conventions: Conventions) -> dict[str, Any] | None:

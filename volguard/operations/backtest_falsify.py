@@ -7,15 +7,16 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final
 
-from volguard.backtest.foresight import Difference, first_difference, first_turn
+from volguard.backtest.foresight import Difference, first_difference
 from volguard.backtest.play import PlayedDay
 from volguard.config.loader import Loaded
 from volguard.config.roots import Root
 from volguard.config.settings import Settings
 from volguard.model.decision import Decision
 from volguard.model.errors import DataError, UsageError
+from volguard.nse.calendar import Session
 from volguard.nse.rules import Rules
-from volguard.operations.backtest import MODELLED, BacktestRequest, Progress, open_days, player_of
+from volguard.operations.backtest import CHAINS, BacktestRequest, Progress, open_days, player_of
 from volguard.operations.backtest_jobs import Job, Workers, play_jobs
 from volguard.operations.backtest_rules import past_rules
 
@@ -32,7 +33,8 @@ def run_lookahead(
     Plays the days up to each of a few cuts anew, with another future from there on (`backtest/foresight`).
     Raises UsageError without a day, DataError where no cut day could be played.
     """
-    days = open_days(request, loaded, root).days
+    opened = open_days(request, loaded, root)
+    days = opened.days
     if not days:
         raise UsageError("there is no session to be checked")
     rules = past_rules(loaded.settings).rules
@@ -58,7 +60,7 @@ def run_lookahead(
         for day in _played(replace(request, cut=cut), loaded, root):
             heard(f"another future from {cut.isoformat()}")
             other.append(day)
-        until = _turn(rules, cut)
+        until = opened.same_until(_session(rules, cut))
         rows.append(_row(kept[cut], until, first_difference(hashes, other, kept[cut], until)))
     if not rows:
         raise DataError("every day at which the record would be cut was left out", hint="ask for other days")
@@ -80,7 +82,7 @@ def run_placebo(base: Job, count: int, workers: Workers, progress: Progress) -> 
     `p_value` is the share of all results, its own among them, that are as good as it or better (Phipson and
     Smyth, 2010): small where what was forecast of a day mattered. Raises UsageError on recorded days.
     """
-    if base.request.source != MODELLED:
+    if base.request.source == CHAINS:
         raise UsageError("a recorded day has one forecast: there is nothing to deal out anew")
     seeds = range(1, count + 1)
     jobs = [base, *(replace(base, request=replace(base.request, placebo=seed)) for seed in seeds)]
@@ -112,11 +114,11 @@ def _played(request: BacktestRequest, loaded: Loaded[Settings], root: Root) -> I
     return (day for day in player.play_all(opened.plans(player.attention)) if isinstance(day, PlayedDay))
 
 
-def _turn(rules: Rules, day: date) -> datetime:
+def _session(rules: Rules, day: date) -> Session:
     session = rules.calendar.session(day)
     if session is None:
         raise ValueError(f"{day} was played and has no session")
-    return first_turn(session.windows[0][0], session.windows[-1][1])
+    return session
 
 
 def _row(cut: PlayedDay, until: datetime, difference: Difference | None) -> dict[str, Any]:

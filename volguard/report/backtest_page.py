@@ -38,7 +38,7 @@ def backtest_page(document: Mapping[str, Any]) -> str:
     """The whole page from a `volguard.backtest/1` document."""
     title = f"{document['underlying']} {document['first_day']} to {document['last_day']}"
     said = "".join(f"<p>{text(line)}</p>" for line in headline(document))
-    kind = "banner alarm said" if document["prices"] == "modelled" else "banner said"
+    kind = "banner said" if document["prices"] == "recorded" else "banner alarm said"
     charts = "".join(
         f'<div class="stack">{panel(chart.title, chart.svg, is_wide=True)}</div>'
         for chart in panel_charts(backtest_panels(document))

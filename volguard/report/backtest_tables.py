@@ -117,6 +117,11 @@ def price_lines(document: Mapping[str, Any]) -> list[str]:
     """Whose prices these are; a modelled one never passes for a real one."""
     if document["prices"] == "recorded":
         return ["prices: recorded quotes"]
+    if document["prices"] == "closing":
+        return [
+            "PRICES ARE CLOSING PRICES of bhavcopies, one a contract and day, their spread modelled",
+            "a fill at the price that was decided on flatters: --sensitivity says what worse fills leave",
+        ]
     error = document["model_error"]
     if error is None:
         return [f"PRICES ARE MODELLED, their error is not known: {document['model_error_missing']}"]

@@ -1,24 +1,18 @@
-"""Days of modelled chains in a row: what is real of each, what was known before it, which are left out.
+"""Past sessions in a row: what was known before each, how each ends, which are left out.
 
-Nothing is filled in. A session whose own bar, whose bar or India VIX of the session before, or whose recent
-range is missing is left out with its reason; the ones after it are played.
+Nothing is filled in. A session whose own bar or whose bar of the session before is missing, or whose market
+cannot be made, is left out with its reason; the ones after it are played.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-import numpy as np
-
 from volguard.backtest.attention import Attention
-from volguard.backtest.daily_path import DayPath, path_of_bar
-from volguard.backtest.known_state import KnownDays
-from volguard.backtest.modelled_chain import ModelledChains
-from volguard.backtest.modelled_market import LookSettings, ModelledMarket
 from volguard.backtest.moved_expiry import moved_expiries
 from volguard.backtest.play import DayLeftOut, DayPlan
 from volguard.model.errors import DataError
@@ -42,37 +36,30 @@ class DailyRecord:
     origin: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelledSettings:
-    """How days are made: how often they are looked at, and how many bars a session is told."""
-
-    looks: LookSettings
-    history_sessions: int
-    model_digest: str
-
-
-class ModelledDays:
+class PastDays:
     """Makes the plans of days one after the other; each is asked for when the one before was played.
 
-    `forecasts` by the last close they knew, ascending; `begin(market)` is the first event of a session.
+    `market_of(session, bar)` is a session's market, or raises DataError; `forecasts` by the last close they
+    knew, ascending; `begin(market)` is the first event of a session, which is told the last
+    `history_sessions` bars.
     """
 
     def __init__(
         self,
         record: DailyRecord,
-        chains: ModelledChains,
-        settings: ModelledSettings,
+        market_of: Callable[[Session, DailyBar], MarketData],
         *,
         rules: Rules,
         underlying: Underlying,
         forecasts: Iterator[tuple[date, VarianceForecasts]],
+        history_sessions: int,
         attention: Attention,
         begin: Callable[[MarketData], SessionStarted],
     ) -> None:
-        self._record, self._chains, self._settings = record, chains, settings
+        self._record, self._market_of = record, market_of
         self._rules, self._underlying = rules, underlying
         self._attention, self._begin = attention, begin
-        self._known = KnownDays(record.index, record.vix)
+        self._history_sessions = history_sessions
         self._bars = {bar.day: bar for bar in record.index}
         self._days = [bar.day for bar in record.index]
         self._vix_days = [bar.day for bar in record.vix]
@@ -91,25 +78,20 @@ class ModelledDays:
 
     def _plan(self, session: Session) -> DayPlan:
         day = session.day
+        if not session.windows:
+            raise DataError(
+                f"the hours of {day.isoformat()} are not known", hint="config/calendar.toml should say"
+            )
         before = self._rules.calendar.previous_trading_day(day)
         for needed in (before, day):
             if needed not in self._bars:
                 raise DataError(f"the index has no bar of {needed.isoformat()}", hint="give a longer history")
         bar = self._bars[day]
-        market = ModelledMarket(
-            self._chains,
-            _open_only(path_of_bar(bar, *_hours(session), self._settings.looks.every_s), session),
-            self._known.before(day),
-            underlying=self._underlying,
-            looks=self._settings.looks,
-            attention=self._attention,
-            model_digest=self._settings.model_digest,
-        )
-        opened = session.windows[0][0]
+        market = self._market_of(session, bar)
         return DayPlan(
             market=market,
             started=self._begin(market),
-            history=self._history(day, before, opened),
+            history=self._history(day, before, session.windows[0][0]),
             final_level=Decimal(repr(bar.close)),
             moved=self._moved(day),
         )
@@ -124,7 +106,7 @@ class ModelledDays:
         return moved_expiries([p.contract.expiry for p in self._attention.held], listed, day)
 
     def _history(self, day: date, before: date, opened: datetime) -> HistoryLoaded:
-        record, most = self._record, self._settings.history_sessions
+        record, most = self._record, self._history_sessions
         until, vix_until = bisect_left(self._days, day), bisect_left(self._vix_days, day)
         held = tuple(one for one in record.participants if one.day < day)
         return HistoryLoaded(
@@ -151,18 +133,3 @@ class _Forecasts:
                 return NO_FORECASTS
             self._last = found
         return self._last[1] if self._last[0] == day else NO_FORECASTS
-
-
-def _hours(session: Session) -> tuple[datetime, datetime]:
-    if not session.windows:
-        raise DataError(
-            f"the hours of {session.day.isoformat()} are not known", hint="config/calendar.toml should say"
-        )
-    return session.windows[0][0], session.windows[-1][1]
-
-
-def _open_only(path: DayPath, session: Session) -> DayPath:
-    # Looks in a break between two windows of a special session are none.
-    is_open = np.array([any(start <= ts < end for start, end in session.windows) for ts in path.times])
-    times = tuple(ts for ts, keep in zip(path.times, is_open, strict=True) if keep)
-    return replace(path, times=times, level=path.level[is_open])
