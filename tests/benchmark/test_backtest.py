@@ -66,8 +66,8 @@ def frame(days: tuple[date, ...]) -> pd.DataFrame:
                 "underlying_symbol": "NIFTY",
                 "underlying_price": LEVEL,
                 "option_type": np.where(shot.listing.is_call, "c", "p"),
-                "expiration": pd.to_datetime(np.array(shot.listing.expiries)[shot.listing.expiry_index]),
-                "quote_date": pd.Timestamp(day),
+                "expiration": _nanoseconds(np.array(shot.listing.expiries)[shot.listing.expiry_index]),
+                "quote_date": _nanoseconds(np.full(len(shot.listing), day)),
                 "strike": shot.listing.strike,
                 "bid": np.nan_to_num(shot.bid),
                 "ask": shot.ask,
@@ -75,6 +75,10 @@ def frame(days: tuple[date, ...]) -> pd.DataFrame:
         )
         for day, shot in zip(days, shots, strict=True)
     )
+
+
+def _nanoseconds(days: Any) -> Any:
+    return pd.to_datetime(days).astype("datetime64[ns]")
 
 
 def test_the_full_engine_against_a_scan_of_the_same_days(tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from volguard.model.book import ZERO, Fill
 from volguard.model.decision import Approved
 from volguard.model.event import OrderAbsent, OrderFilled, OrderUpdated
 from volguard.model.instrument import OptionContract, Side
-from volguard.model.market import ChainSnapshot
+from volguard.model.market import ChainSnapshot, SourceInfo
 from volguard.model.order import Order, OrderState
 from volguard.model.units import PAISA, tick_price
+from volguard.nse.contracts import Contracts
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +63,28 @@ class PaperExchange:
         self._used: set[tuple[str, int]] = set()
         self._taken: dict[tuple[datetime, OptionContract, Side], int] = {}
         self._last_snapshot_at: datetime | None = None
+
+    @classmethod
+    def of_session(
+        cls,
+        info: SourceInfo,
+        contracts: Contracts,
+        *,
+        delay_s: float,
+        gap_cadences: float,
+        slippage_ticks: int = 0,
+        late_looks: int = 0,
+    ) -> PaperExchange:
+        """An exchange in the lots and ticks of a session's date."""
+        underlying, day = info.underlying, info.trading_date
+        return cls(
+            delay_s=delay_s,
+            cadence_s=info.capabilities.cadence_s,
+            gap_cadences=gap_cadences,
+            lot_size=lambda expiry: contracts.lot_size(underlying, day, expiry),
+            slippage=slippage_ticks * contracts.tick(underlying, day),
+            late_looks=late_looks,
+        )
 
     def place(self, approved: Approved) -> None:
         """Take an order; it can fill from the first snapshot after the delay."""

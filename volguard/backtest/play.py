@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from volguard.adapters.memory_journal import MemoryJournal
 from volguard.adapters.paper import PaperExchange
 from volguard.backtest.attention import Attention
 from volguard.backtest.attribution import Attribution
@@ -168,13 +169,12 @@ class Player:
 
     def exchange(self, info: SourceInfo) -> PaperExchange:
         """A paper exchange in the lots of a session's date."""
-        contracts = self._engine.rules.contracts
-        return PaperExchange(
+        return PaperExchange.of_session(
+            info,
+            self._engine.rules.contracts,
             delay_s=self._settings.paper_delay_s,
-            cadence_s=info.capabilities.cadence_s,
             gap_cadences=self._settings.gap_cadences,
-            lot_size=lambda expiry: contracts.lot_size(info.underlying, info.trading_date, expiry),
-            slippage=self._settings.slippage_ticks * contracts.tick(info.underlying, info.trading_date),
+            slippage_ticks=self._settings.slippage_ticks,
             late_looks=self._settings.late_looks,
         )
 
@@ -201,7 +201,7 @@ class Player:
         info = plan.market.info
         runner = Runner(
             engine=self._engine,
-            journal=log,
+            journal=MemoryJournal(log.hear),
             source=plan.market,
             exchange=self.exchange(info),
             clock=self._clock,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from volguard.adapters.journal_codec import encode
 from volguard.backtest.attention import Attention
@@ -23,7 +22,6 @@ from volguard.model.event import (
     Alert,
     DecisionMade,
     Effect,
-    Event,
     FillBooked,
     MarketSeen,
     Record,
@@ -35,7 +33,7 @@ HASH_BYTES: Final = 32  # of the decisions, as the day's report counts them
 
 
 class DayLog:
-    """A journal in memory that keeps what a played day tells."""
+    """What a played day tells, as `hear` is told it."""
 
     def __init__(self) -> None:
         self.decisions: list[Decision] = []
@@ -44,37 +42,21 @@ class DayLog:
         self.seen: list[MarketSeen] = []
         self.failures: list[str] = []
         self.digest = hashlib.blake2b(digest_size=HASH_BYTES)
-        self._count = 0
 
-    def append(self, event: Event) -> int:  # noqa: ARG002 - the port's
-        """Count it."""
-        self._count += 1
-        return self._count
-
-    def commit(
-        self,
-        seq: int,  # noqa: ARG002 - the port's
-        records: Sequence[Record],
-        effects: Sequence[Effect],
-        *,
-        durable: bool,  # noqa: ARG002 - the port's
-    ) -> None:
+    def hear(self, said: Record | Effect) -> None:
         """Keep what is told of a day afterwards."""
-        for record in records:
-            match record:
-                case DecisionMade(decision=decision):
-                    self.decisions.append(decision)
-                    self.digest.update(encode(record)[1] + b"\n")
-                case FillBooked(fill=fill):
-                    self.fills.append(fill)
-                case MarketSeen():
-                    self.seen.append(record)
-                case StepFailed(error=error):
-                    self.failures.append(error)
-        self.alerts += [effect for effect in effects if isinstance(effect, Alert)]
-
-    def checkpoint(self, ts: datetime, state: Any) -> None:
-        """A played day is never continued."""
+        match said:
+            case DecisionMade(decision=decision):
+                self.decisions.append(decision)
+                self.digest.update(encode(said)[1] + b"\n")
+            case FillBooked(fill=fill):
+                self.fills.append(fill)
+            case MarketSeen():
+                self.seen.append(said)
+            case StepFailed(error=error):
+                self.failures.append(error)
+            case Alert():
+                self.alerts.append(said)
 
 
 class Watched:

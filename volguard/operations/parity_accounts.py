@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event as Signal
-from typing import Any
 
 from volguard.adapters.clock import SystemClock
 from volguard.adapters.journal_codec import EVENT_KINDS, decode, encode
 from volguard.adapters.journal_export import export_parquet
 from volguard.adapters.journal_reader import JournalReader
-from volguard.adapters.paper import PaperExchange
+from volguard.adapters.memory_journal import MemoryJournal
 from volguard.adapters.recovery import beginning_of, failed_steps, recover_state
 from volguard.adapters.replay import ReplayMarket
 from volguard.config.loader import restore
@@ -29,12 +27,9 @@ from volguard.model.errors import JournalDamaged, UsageError
 from volguard.model.event import (
     PAPER,
     DecisionMade,
-    Effect,
-    Event,
     FillBooked,
     HistoryLoaded,
     Place,
-    Record,
     SessionStarted,
     StepFailed,
 )
@@ -44,7 +39,7 @@ from volguard.nse.rules import Rules
 from volguard.operations.parity_causes import Account, DecisionRow
 from volguard.operations.replay_journal import step_again
 from volguard.runner import Pace, Runner, Watch
-from volguard.wiring import engine_of, rules_of
+from volguard.wiring import engine_of, paper_exchange, rules_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,17 +130,12 @@ def _run(started: SessionStarted, history: HistoryLoaded, recording: Path) -> To
         lot_size=lambda day, expiry: rules.contracts.lot_size(info.underlying, day, expiry),
         cadence_s=info.capabilities.cadence_s,
     )
-    log = _Log()
+    notes = _Notes()
     runner = Runner(
         engine=Engine(settings.engine, rules),
-        journal=log,
+        journal=MemoryJournal(lambda said: notes.take(said, seq=None)),
         source=market,
-        exchange=PaperExchange(
-            delay_s=settings.paper.paper_delay_ms / 1000.0,
-            cadence_s=info.capabilities.cadence_s,
-            gap_cadences=settings.quotes.gap_cadences,
-            lot_size=lambda expiry: rules.contracts.lot_size(info.underlying, info.trading_date, expiry),
-        ),
+        exchange=paper_exchange(settings, info, rules),
         clock=SystemClock(Signal()),
         watch=Watch(stop_requested=lambda: False, kill_switch_present=lambda: False),
         pace=Pace(speed=None),
@@ -155,32 +145,7 @@ def _run(started: SessionStarted, history: HistoryLoaded, recording: Path) -> To
     )
     again = replace(started, source=market.info, phase=Phase.SHADOW, broker=PAPER)
     outcome = runner.run((again, history), State())
-    return log.notes.told(outcome.state, rules)
-
-
-class _Log:
-    # A journal that keeps what an account needs and nothing else.
-    def __init__(self) -> None:
-        self.notes = _Notes()
-        self._count = 0
-
-    def append(self, event: Event) -> int:  # noqa: ARG002 - the port's
-        self._count += 1
-        return self._count
-
-    def commit(
-        self,
-        seq: int,  # noqa: ARG002 - the port's
-        records: Sequence[Record],
-        effects: Sequence[Effect],
-        *,
-        durable: bool,  # noqa: ARG002 - the port's
-    ) -> None:
-        for said in (*records, *effects):
-            self.notes.take(said, seq=None)
-
-    def checkpoint(self, ts: datetime, state: Any) -> None:
-        pass
+    return notes.told(outcome.state, rules)
 
 
 def _history_of(reader: JournalReader) -> HistoryLoaded:

@@ -11,7 +11,6 @@ from typing import Any, Final
 import numpy as np
 
 from volguard.adapters.code_version import code_version
-from volguard.adapters.paper import PaperExchange
 from volguard.adapters.sqlite_journal import SqliteJournal
 from volguard.config.loader import digest_of
 from volguard.config.roots import Root
@@ -37,7 +36,7 @@ from volguard.ports import Clock, History, MarketData
 from volguard.runner import Pace, Runner, Watch
 from volguard.volatility.ewma_nse import sigma_after
 from volguard.volatility.forecast import NO_FORECASTS
-from volguard.wiring import SourceRequest, open_source, platform_text
+from volguard.wiring import SourceRequest, open_source, paper_exchange, platform_text
 
 HISTORY_SESSIONS: Final = 300  # for the margin of a trade
 SNAPSHOTS: Final = 5  # the first at the open, the last in the last tenth of the session
@@ -99,7 +98,7 @@ def write_rehearsed(
             engine=Engine(settings.engine, rules),
             journal=journal,
             source=market,
-            exchange=_paper(settings, market.info, rules),
+            exchange=paper_exchange(settings, market.info, rules),
             clock=clock,
             watch=Watch(stop_requested=lambda: False, kill_switch_present=lambda: False),
             pace=Pace(speed=None),
@@ -167,12 +166,3 @@ def _opening(
 
 def _daily(history: History | None, name: str, day: date) -> tuple[DailyBar, ...]:
     return () if history is None else tuple(history.daily(name, day)[-HISTORY_SESSIONS:])
-
-
-def _paper(settings: Settings, info: SourceInfo, rules: Rules) -> PaperExchange:
-    return PaperExchange(
-        delay_s=settings.paper.paper_delay_ms / 1000.0,
-        cadence_s=info.capabilities.cadence_s,
-        gap_cadences=settings.quotes.gap_cadences,
-        lot_size=lambda expiry: rules.contracts.lot_size(info.underlying, info.trading_date, expiry),
-    )

@@ -10,6 +10,7 @@ from volguard.wiring.session import (
     forecast_reach,
     history_of_session,
     open_session,
+    paper_exchange,
     platform_text,
     started_of,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "open_recording",
     "open_session",
     "open_source",
+    "paper_exchange",
     "platform_text",
     "rules_of",
     "started_of",

@@ -437,14 +437,18 @@ def _opening(
     return (resumed,) if is_told else (resumed, history())
 
 
-def _paper(settings: Settings, market: MarketData, rules: Rules, state: State) -> PaperExchange:
-    info = market.info
-    exchange = PaperExchange(
+def paper_exchange(settings: Settings, info: SourceInfo, rules: Rules) -> PaperExchange:
+    """The paper exchange of a session."""
+    return PaperExchange.of_session(
+        info,
+        rules.contracts,
         delay_s=settings.paper.paper_delay_ms / 1000.0,
-        cadence_s=info.capabilities.cadence_s,
         gap_cadences=settings.quotes.gap_cadences,
-        lot_size=lambda expiry: rules.contracts.lot_size(info.underlying, info.trading_date, expiry),
     )
+
+
+def _paper(settings: Settings, market: MarketData, rules: Rules, state: State) -> PaperExchange:
+    exchange = paper_exchange(settings, market.info, rules)
     if state.desk is not None:
         book = state.desk.book
         fills = [fill for trade in book.trades for fill in trade.fills]
