@@ -92,6 +92,8 @@ def test_imported_bhavcopies_are_played(history: Path, tmp_path: Path) -> None:
         ((*WORDS, "--walk-forward", "5:5"), USAGE, "chooses between settings"),
         ((*WORDS, "--sweep", "strategy.short_delta_max=0.2", "--sensitivity"), USAGE, "no --sensitivity"),
         ((*WORDS, "--placebo", "3", "--lookahead-check"), USAGE, "one at a time"),
+        ((*WORDS, "--journals", "days", "--sensitivity"), USAGE, "--sensitivity plays many"),
+        ((*WORDS, "--journals", "."), USAGE, "holds something already"),
         (("backtest", "--placebo", "0"), USAGE, "placebo"),
         ((*WORDS, "--sweep", "strategy.short_delta_max"), USAGE, "different values"),
         ((*WORDS, "--sweep", "strategy.no_such=1,2"), USAGE, "no_such"),

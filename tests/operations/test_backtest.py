@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -18,12 +19,14 @@ from rich.console import Console
 from tests.backtest.history_files import write_history
 from tests.cli.command import PROJECT
 from tests.volatility.real_data import DATA, real_file
+from volguard.adapters.journal_reader import JournalReader
 from volguard.backtest.bootstrap import Resampling
 from volguard.config.loader import Loaded, load
 from volguard.config.roots import Root
 from volguard.config.settings import SECTIONS, Settings
 from volguard.model.errors import DataError, DateNotCovered, UsageError
 from volguard.operations.backtest import BacktestRequest, Measured, measure_prices, run_backtest
+from volguard.operations.replay_journal import replay_journal
 from volguard.report.backtest_charts import backtest_panels
 from volguard.report.backtest_page import backtest_page, payoff_svg
 from volguard.report.backtest_tables import backtest_summary
@@ -287,6 +290,31 @@ def test_other_underlyings_are_not_modelled(tmp_path: Path) -> None:
     settings = loaded("market.underlying=BANKNIFTY")
     with pytest.raises(UsageError, match="modelled for NIFTY alone"):
         run_backtest(_asked(write_history(tmp_path), FIRST, LAST), settings, ROOT, NO_ERROR)
+
+
+def test_a_journal_of_each_day_is_kept_where_that_is_asked_for(tmp_path: Path) -> None:
+    """Whole and chained: stepped again it decides the same, and the book of the day before is in it."""
+    asked = BacktestRequest(
+        source="modelled",
+        first=date(2023, 6, 12),
+        last=date(2023, 6, 13),
+        data=write_history(tmp_path),
+        every_s=7200.0,
+        journals=tmp_path / "days",
+        resampling=FEW,
+    )
+    document = run_backtest(asked, loaded(*TRADED), ROOT, NO_ERROR)
+    paths = sorted((tmp_path / "days").glob("*.db"))
+    assert [path.name for path in paths] == ["modelled-2023-06-12-1.db", "modelled-2023-06-13-1.db"]
+    assert document == run_backtest(replace(asked, journals=None), loaded(*TRADED), ROOT, NO_ERROR)
+    for path in paths:
+        proof = replay_journal(path)
+        assert proof.identical and proof.decisions > 0
+    with JournalReader.open(paths[1]) as second:
+        (carried,) = second.rows(kinds=("BookCarried",))
+    assert "modelled-2023-06-12-1" in carried.body
+    with pytest.raises(UsageError, match="days: holds something already"):
+        run_backtest(asked, loaded(*TRADED), ROOT, NO_ERROR)
 
 
 def test_a_record_without_sessions_says_so(tmp_path: Path) -> None:

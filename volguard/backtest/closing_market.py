@@ -25,6 +25,7 @@ from volguard.backtest.spread_model import Liquidity, size_units, spread_share, 
 from volguard.model.errors import DataError
 from volguard.model.instrument import Underlying
 from volguard.model.market import (
+    BHAVCOPY,
     BoolArray,
     Capabilities,
     ChainSnapshot,
@@ -38,7 +39,6 @@ from volguard.nse.calendar import Session
 from volguard.nse.expiries import ListedExpiry
 from volguard.nse.rules import Rules
 
-KIND: Final = "bhavcopy"
 SEEN_AT: Final = time(14, 40)
 LOOK_S: Final = 5.0
 LOOKS: Final = 3
@@ -120,7 +120,7 @@ class ClosingMarket:
         self._attention = attention
         self._shown = _shown(day, near)
         self.info = SourceInfo(
-            kind=KIND,
+            kind=BHAVCOPY,
             label=f"{underlying} {day.day.isoformat()}, closing prices",
             underlying=underlying,
             trading_date=day.day,

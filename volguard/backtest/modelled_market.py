@@ -20,10 +20,9 @@ from volguard.backtest.daily_path import DayPath, path_of_bar
 from volguard.backtest.known_state import Known, KnownDays
 from volguard.backtest.modelled_chain import ModelledChains
 from volguard.model.instrument import Underlying
-from volguard.model.market import Capabilities, ChainSnapshot, DailyBar, Listing, SourceInfo
+from volguard.model.market import MODELLED, Capabilities, ChainSnapshot, DailyBar, Listing, SourceInfo
 from volguard.nse.calendar import Session
 
-KIND: Final = "modelled"
 DIGEST_BYTES: Final = 16
 
 
@@ -94,7 +93,7 @@ class ModelledMarket:
         self._looks, self._attention = looks, attention
         day = path.times[0].date()
         self.info = SourceInfo(
-            kind=KIND,
+            kind=MODELLED,
             label=f"{underlying} {day.isoformat()}, every {looks.every_s:.0f} s",
             underlying=underlying,
             trading_date=day,

@@ -6,7 +6,8 @@ history) comes with each day; what an option is worth at its expiry is settled a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -34,7 +35,7 @@ from volguard.model.event import (
     SessionStarted,
 )
 from volguard.model.market import SourceInfo
-from volguard.ports import Clock, MarketData
+from volguard.ports import Clock, Journal, MarketData
 from volguard.report.refused import RefusedDay, carried_on_paper, refusals_of
 from volguard.report.refused_gather import last_good
 from volguard.runner import Pace, Runner, Watch
@@ -156,14 +157,26 @@ class PlayedDay:
         return traded + sum((one.cash_inr for one in self.settled), ZERO) - self.charges_inr
 
 
+Keep = Callable[[SessionStarted], AbstractContextManager[Journal | None]]
+
+
+def kept_nowhere(_started: SessionStarted) -> AbstractContextManager[Journal | None]:
+    """No journal."""
+    return nullcontext()
+
+
 class Player:
     """Plays days with one engine; `clock` times steps alone, decisions never see it.
 
-    `attention` hears every state: markets that are made look at it.
+    `attention` hears every state: markets that are made look at it. `keep` opens the journal of a day that
+    is to be kept.
     """
 
-    def __init__(self, engine: Engine, settings: PlaySettings, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, settings: PlaySettings, clock: Clock, keep: Keep = kept_nowhere
+    ) -> None:
         self._engine, self._settings, self._clock = engine, settings, clock
+        self._keep = keep
         self._legs = HeldLegs()
         self.attention = Attention()
 
@@ -198,10 +211,19 @@ class Player:
     def _play(self, plan: DayPlan, carried: BookCarried | None) -> PlayedDay:
         log = DayLog()
         watched = Watched(self._engine, self._legs, log, self.attention)
+        with self._keep(plan.started) as kept:
+            state = self._run(plan, carried, watched, MemoryJournal(log.hear, kept))
+        if state.desk is None:
+            raise ValueError(f"the session of {plan.started.trading_date} never began")
+        return self._played(plan, log, watched, state, state.desk)
+
+    def _run(
+        self, plan: DayPlan, carried: BookCarried | None, watched: Watched, journal: MemoryJournal
+    ) -> State:
         info = plan.market.info
         runner = Runner(
             engine=self._engine,
-            journal=MemoryJournal(log.hear),
+            journal=journal,
             source=plan.market,
             exchange=self.exchange(info),
             clock=self._clock,
@@ -212,10 +234,7 @@ class Player:
             show=watched.show,
         )
         opening: tuple[Event, ...] = (plan.started, plan.history)
-        state = runner.run(opening if carried is None else (*opening, carried), State()).state
-        if state.desk is None:
-            raise ValueError(f"the session of {plan.started.trading_date} never began")
-        return self._played(plan, log, watched, state, state.desk)
+        return runner.run(opening if carried is None else (*opening, carried), State()).state
 
     def _skipped(self, plan: DayLeftOut, book: _Overnight | None) -> SkippedDay:
         held = () if book is None else book.desk.book.positions

@@ -130,6 +130,14 @@ def backtest(
             "--cluster", help="A Dask scheduler, e.g. tcp://host:8786, instead.", show_default=False
         ),
     ] = None,
+    journals: Annotated[
+        Path | None,
+        typer.Option(
+            "--journals",
+            help="Keep a journal of each day in this new folder: why and the journal commands read it.",
+            show_default=False,
+        ),
+    ] = None,
     html: HtmlOption = None,
     is_opened: Annotated[
         bool, typer.Option("--open", help="Open the page in a browser; needs --html.")
@@ -167,6 +175,7 @@ def backtest(
             "--placebo": placebo is not None,
         },
         sensitivity=sensitivity,
+        journals=journals,
     )
     from volguard.backtest.bootstrap import Resampling
     from volguard.operations.backtest import BacktestRequest, measure_prices, open_days
@@ -183,6 +192,7 @@ def backtest(
         every_s=every_min * MINUTE_S,
         slippage_ticks=slippage_ticks,
         late_looks=late_looks,
+        journals=journals,
         resampling=Resampling(seed=seed, draws=draws),
     )
     open_days(request, loaded, found)  # what cannot be played is said before anything is measured
@@ -215,6 +225,7 @@ def _check_asked(
     walk_forward: str | None,
     kinds: dict[str, bool],
     sensitivity: bool,
+    journals: Path | None,
 ) -> None:
     if is_opened and html is None:
         raise UsageError("--open needs a page", hint="--html backtest.html --open")
@@ -225,6 +236,11 @@ def _check_asked(
     asked = [name for name, is_asked in kinds.items() if is_asked]
     if len(asked) > 1:
         raise UsageError(f"{' and '.join(asked)} are asked for one at a time")
+    if journals is not None and (asked or sensitivity):
+        raise UsageError(
+            f"--journals keeps the days of one backtest, {(asked or ['--sensitivity'])[0]} plays many",
+            hint="leave one of them out",
+        )
     if asked and (html is not None or sensitivity):
         raise UsageError(f"{asked[0]} has no page and no --sensitivity", hint="leave it out for those")
 

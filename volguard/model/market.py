@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,6 +136,8 @@ class Silence:
     ts: datetime
 
 
+MODELLED: Final = "modelled"
+BHAVCOPY: Final = "bhavcopy"
 COLUMNS = ("bid", "bid_qty", "ask", "ask_qty", "ltp", "volume", "oi", "vendor_iv")
 
 
@@ -223,12 +225,17 @@ class Capabilities:
 class SourceInfo:
     """Where a session's market comes from, as written into its first journal row."""
 
-    kind: str  # replay, simulator, upstox
+    kind: str  # replay, simulator, upstox; of a backtest modelled, bhavcopy
     label: str  # a file's name, a scenario and seed
     underlying: Underlying
     trading_date: date
     capabilities: Capabilities
     digest: str  # of the file or of the generator's arguments: same digest, same market
+
+    @property
+    def is_made_of_past(self) -> bool:
+        """Whether it is a day of a backtest without a recording: rules are those that backtests go by."""
+        return self.kind in (MODELLED, BHAVCOPY)
 
 
 def _sealed(array: NDArray[Any]) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -12,10 +13,11 @@ from typing import Any, Final
 from volguard.adapters.bhavcopy_days import BhavcopyDays
 from volguard.adapters.clock import SystemClock
 from volguard.adapters.history import FileHistory
+from volguard.adapters.sqlite_journal import SqliteJournal
 from volguard.backtest.bootstrap import Resampling
 from volguard.backtest.ledger import Ledger
 from volguard.backtest.model_error import ModelError
-from volguard.backtest.play import PlayedDay, Player, PlaySettings
+from volguard.backtest.play import Keep, PlayedDay, Player, PlaySettings, kept_nowhere
 from volguard.backtest.real_prices import measure_on
 from volguard.config.chain_model import load_chain_model
 from volguard.config.loader import Loaded
@@ -23,7 +25,9 @@ from volguard.config.roots import Root
 from volguard.config.settings import Settings
 from volguard.engine.step import Engine
 from volguard.model.errors import DataError, UsageError
+from volguard.model.event import SessionStarted
 from volguard.model.instrument import Underlying
+from volguard.model.market import BHAVCOPY, MODELLED
 from volguard.operations.backtest_assumptions import Prices, Tested
 from volguard.operations.backtest_document import backtest_document
 from volguard.operations.backtest_past_days import PastAsked, open_bhavcopies, open_modelled
@@ -31,11 +35,10 @@ from volguard.operations.backtest_recorded import open_recorded
 from volguard.operations.backtest_rules import past_rules
 from volguard.operations.backtest_sources import Opened
 from volguard.operations.data_bhavcopy import FOLDER as BHAVCOPIES
+from volguard.ports import Journal
 from volguard.wiring import data_folder_of, history_folder_of, rules_of
 
-MODELLED: Final = "modelled"
 CHAINS: Final = "chains"
-BHAVCOPY: Final = "bhavcopy"
 FITTED_TO: Final = "NIFTY"  # every real price that the chain model has seen
 PRICES: Final = {MODELLED: Prices.MODELLED, CHAINS: Prices.RECORDED, BHAVCOPY: Prices.CLOSING}
 CLOSINGS: Final = "closing prices are real, the spread around them is modelled"
@@ -48,6 +51,7 @@ class BacktestRequest:
     the usual one; `first` and `last` of modelled days and of bhavcopies.
 
     `data`: folder of the daily history, None: where sessions find theirs. Worse fills as `PlaySettings`.
+    `journals`: an empty folder, or none yet, that gets a journal of each day.
     `placebo`: deal the forecasts out anew by this seed. `cut`: end on this day, otherwise
     than it did.
     """
@@ -60,6 +64,7 @@ class BacktestRequest:
     every_s: float = 1800.0
     slippage_ticks: int = 0
     late_looks: int = 0
+    journals: Path | None = None
     placebo: int | None = None
     cut: date | None = None
     resampling: Resampling = field(default_factory=lambda: Resampling(seed=1))
@@ -134,7 +139,10 @@ def run_backtest(
 
 
 def player_of(request: BacktestRequest, loaded: Loaded[Settings]) -> Player:
-    """The engine of these settings at the edge that a request asks for."""
+    """The engine of these settings at the edge that a request asks for.
+
+    Raises UsageError where a journal of each day is asked for and its folder holds something.
+    """
     settings = loaded.settings
     return Player(
         Engine(settings.engine, past_rules(settings).rules),
@@ -146,7 +154,21 @@ def player_of(request: BacktestRequest, loaded: Loaded[Settings]) -> Player:
             late_looks=request.late_looks,
         ),
         SystemClock(Signal()),
+        kept_nowhere if request.journals is None else _keeper(request.journals),
     )
+
+
+def _keeper(folder: Path) -> Keep:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(
+            f"{folder}: holds something already", hint="give an empty folder for the journals, or a new name"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(started: SessionStarted) -> AbstractContextManager[Journal]:
+        return SqliteJournal.open(folder / f"{started.session_id}.db", create=True)
+
+    return keep
 
 
 def open_days(request: BacktestRequest, loaded: Loaded[Settings], root: Root) -> Opened:

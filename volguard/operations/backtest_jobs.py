@@ -52,7 +52,7 @@ def play_job(job: Job, progress: Progress = lambda _done, _total, _words: None) 
     loaded = job.settings()
     cache = BacktestCache.of(job.root)
     path = cache.path(job.request, loaded, open_days(job.request, loaded, job.root).digest, job.measured)
-    found = cache.read(path)
+    found = cache.read(path) if job.request.journals is None else None  # journals come of playing
     if found is None:
         found = run_backtest(job.request, loaded, job.root, job.measured, progress=progress)
         cache.write(path, found)

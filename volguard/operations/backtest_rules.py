@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from volguard.config.settings import Settings
-from volguard.nse.contracts import FreezeRow, with_freeze_bounded
-from volguard.nse.rules import Rules, make_rules
+from volguard.nse.contracts import FreezeRow
+from volguard.nse.rules import Rules
+from volguard.wiring import past_rules_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +38,6 @@ def past_rules(settings: Settings) -> PastRules:
     contracts = settings.contracts
     traded = settings.market.underlying
     return PastRules(
-        rules=make_rules(
-            settings.calendar, with_freeze_bounded(contracts), settings.charges, settings.margin
-        ),
+        rules=past_rules_of(settings),
         unknown=tuple(row for row in contracts.freeze if row.units is None and row.underlying == traded),
     )

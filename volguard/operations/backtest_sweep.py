@@ -23,7 +23,7 @@ from volguard.backtest.path_statistics import Conventions
 from volguard.backtest.statistics import curve_statistics
 from volguard.model.errors import UsageError
 from volguard.model.units import figure
-from volguard.operations.backtest import MODELLED, open_days
+from volguard.operations.backtest import CHAINS, open_days
 from volguard.operations.backtest_jobs import Job, Workers, play_jobs
 
 SCHEMA: Final = "volguard.backtest.sweep/1"
@@ -126,7 +126,7 @@ def run_walk(
     Chosen is the highest Sharpe ratio of the training stretch, the first of equals; every stretch begins
     flat. Raises UsageError where the days hold no window.
     """
-    if base.request.source != MODELLED:
+    if base.request.source == CHAINS:
         raise UsageError(
             "recorded days are not walked through", hint="--source modelled with --from and --to"
         )

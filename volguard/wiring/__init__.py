@@ -21,6 +21,7 @@ from volguard.wiring.sources import (
     history_folder_of,
     open_recording,
     open_source,
+    past_rules_of,
     rules_of,
 )
 
@@ -41,6 +42,7 @@ __all__ = [
     "open_session",
     "open_source",
     "paper_exchange",
+    "past_rules_of",
     "platform_text",
     "rules_of",
     "started_of",

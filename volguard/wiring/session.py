@@ -46,7 +46,7 @@ from volguard.runner import Exchange, Outcome, Pace, Runner, Watch, ignored
 from volguard.volatility.forecast import MONTH_SESSIONS, ForecastReach, make_forecasts
 from volguard.volatility.positioning import foreign_stand
 from volguard.wiring.live import carried_book, closed_elsewhere, day_journal_path
-from volguard.wiring.sources import Source, SourceRequest, open_source, opening_time, rules_of
+from volguard.wiring.sources import Source, SourceRequest, open_source, opening_time, past_rules_of, rules_of
 
 VIX_NAME: Final = "INDIA_VIX"
 UPSTOX: Final = "upstox"
@@ -135,8 +135,10 @@ class HeldContracts:
 
 def engine_of(reader: JournalReader) -> Engine:
     """The engine that wrote a journal, from the settings in its first row."""
-    settings = restore(beginning_of(reader).started.settings, Settings)
-    return Engine(settings.engine, rules_of(settings))
+    started = beginning_of(reader).started
+    settings = restore(started.settings, Settings)
+    rules = past_rules_of(settings) if started.source.is_made_of_past else rules_of(settings)
+    return Engine(settings.engine, rules)
 
 
 def open_session(

@@ -17,6 +17,7 @@ from volguard.model.errors import DataError, UsageError
 from volguard.model.event import AskMargin
 from volguard.model.instrument import Underlying
 from volguard.model.order import Order
+from volguard.nse.contracts import with_freeze_bounded
 from volguard.nse.rules import Rules, make_rules
 from volguard.ports import Clock, History, MarketData
 from volguard.runner import Exchange
@@ -73,6 +74,12 @@ class Source:
 def rules_of(settings: Settings) -> Rules:
     """The exchange's rules of these settings."""
     return make_rules(settings.calendar, settings.contracts, settings.charges, settings.margin)
+
+
+def past_rules_of(settings: Settings) -> Rules:
+    """The rules for days that are over: freeze quantities that nobody knows bounded by the smallest step."""
+    contracts = with_freeze_bounded(settings.contracts)
+    return make_rules(settings.calendar, contracts, settings.charges, settings.margin)
 
 
 def open_source(request: SourceRequest, settings: Settings, root: Root, rules: Rules) -> Source:
