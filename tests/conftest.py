@@ -25,11 +25,6 @@ from tests.cli.command import (
 )
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than cores: a third of the time tests wait for sockets, clocks and processes."""
-    return (os.cpu_count() or 1) + 1
-
-
 @pytest.fixture
 def fresh_root(tmp_path: Path) -> Path:
     """A root folder with the shipped configuration and nothing else."""

@@ -83,7 +83,7 @@ def _nanoseconds(days: Any) -> Any:
 
 def test_the_full_engine_against_a_scan_of_the_same_days(tmp_path: Path) -> None:
     """The peer marks one straddle a row pair; the engine prices, measures, reviews and fills at each look."""
-    first, last = date(2022, 1, 3), date(2022, 1, 7) if REPEATS == 1 else date(2022, 12, 30)
+    first, last = date(2022, 1, 3), date(2022, 1, 4) if REPEATS == 1 else date(2022, 12, 30)
     days = shipped_rules().calendar.trading_days(first, last)
     data = frame(days)
 
@@ -104,7 +104,7 @@ def test_the_full_engine_against_a_scan_of_the_same_days(tmp_path: Path) -> None
 
 def test_cost_grows_with_the_days_and_no_faster(tmp_path: Path) -> None:
     """Twice the days take about twice as long: nothing is kept that every day must be compared with."""
-    spans = ((date(2022, 1, 3), date(2022, 1, 5)), (date(2022, 1, 3), date(2022, 1, 10)))
+    spans = ((date(2022, 1, 3), date(2022, 1, 3)), (date(2022, 1, 3), date(2022, 1, 4)))
     if REPEATS > 1:
         spans = tuple((date(2021, 1, 4), date(2021 + years, 12, 30)) for years in (0, 1))  # type: ignore[assignment]
     took = []
@@ -127,7 +127,7 @@ def test_a_sweep_on_two_cores(tmp_path: Path) -> None:
     for repeat in range(3 if REPEATS > 1 else 1):
         took = []
         for count in (1, 2):
-            last = date(2022, 1, 4) if REPEATS == 1 else date(2022, 1, 14)
+            last = date(2022, 1, 3) if REPEATS == 1 else date(2022, 1, 14)
             asked = job(tmp_path / f"{repeat}-{count}", date(2022, 1, 3), last)
             asked = replace(asked, request=replace(asked.request, every_s=3600.0))
             began = time.perf_counter()

@@ -19,6 +19,7 @@ from rich.console import Console
 from tests.backtest.history_files import write_history
 from tests.cli.command import PROJECT
 from tests.volatility.real_data import DATA, real_file
+from volguard.adapters.journal_export import export_parquet
 from volguard.adapters.journal_reader import JournalReader
 from volguard.backtest.bootstrap import Resampling
 from volguard.config.loader import Loaded, load
@@ -315,6 +316,43 @@ def test_a_journal_of_each_day_is_kept_where_that_is_asked_for(tmp_path: Path) -
     assert "modelled-2023-06-12-1" in carried.body
     with pytest.raises(UsageError, match="days: holds something already"):
         run_backtest(asked, loaded(*TRADED), ROOT, NO_ERROR)
+
+
+def test_sessions_between_two_recordings_are_named_and_what_expired_is_settled(tmp_path: Path) -> None:
+    """A spread of 9 June 2023 expired on the 15th, of which there is no recording; its close is known."""
+    folder = write_history(tmp_path)
+    days = (date(2023, 6, 9), date(2023, 6, 16))
+    thin = loaded(*TRADED, "strategy.credit_share_of_width_min=0.02")
+    files = []
+    for day in days:
+        made = BacktestRequest(
+            source="modelled", first=day, last=day, data=folder, every_s=300.0, journals=tmp_path / str(day)
+        )
+        run_backtest(made, thin, ROOT, NO_ERROR)
+        files.append(tmp_path / f"{day}.parquet")
+        export_parquet(tmp_path / str(day) / f"modelled-{day}-1.db", files[-1])
+    asked = BacktestRequest(source="chains", files=tuple(files), data=folder, resampling=FEW)
+    document = run_backtest(asked, thin, ROOT, NO_ERROR)
+    assert [(note["day"], note["text"]) for note in document["left_out"]] == [
+        (f"2023-06-{number}", "there is no recording of it") for number in (12, 13, 14, 15)
+    ]
+    assert [row["day"] for row in document["curve"]] == [str(day) for day in days]
+    settled = [one for trade in document["trades"] for one in trade["settled"]]
+    assert len(settled) >= 2 and all(" 2023-06-15 " in one["contract"] for one in settled)
+    value, last = (Decimal(row["value_inr"]) for row in document["curve"])
+    assert abs(last - value - Decimal(document["curve"][1]["attribution"]["total_inr"])) <= PAISA
+    with pytest.raises(DataError, match="expired on 2023-06-15, and the official close is not known"):
+        run_backtest(replace(asked, data=bare(tmp_path, folder)), thin, ROOT, NO_ERROR)
+
+
+def bare(folder: Path, history: Path) -> Path:
+    """The history without the day of that expiry."""
+    left = folder / "bare"
+    left.mkdir()
+    for path in history.glob("*.csv"):
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("2023-06-15")]
+        (left / path.name).write_text("\n".join(lines) + "\n")
+    return left
 
 
 def test_a_record_without_sessions_says_so(tmp_path: Path) -> None:
