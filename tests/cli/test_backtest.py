@@ -56,6 +56,16 @@ def test_the_document_says_the_same_and_is_not_played_again(done: Done, history:
     assert "played before" not in done.err
 
 
+def test_journals_come_of_playing_it_again(done: Done, history: Path, root: Path, tmp_path: Path) -> None:
+    """What was played before has no journal: it is played anew, with the same decisions."""
+    kept = ("--journals", str(tmp_path / "days"), "--json")
+    again = volguard(*WORDS, "--data", str(history), *kept, *SWITCHES_OFF, root=root)
+    assert again.code == 0, again.err
+    assert f"decisions {again.document['decisions_hash']}" in done.out
+    names = [path.name for path in sorted((tmp_path / "days").glob("*.db"))]
+    assert names == [f"modelled-2023-06-{number}-1.db" for number in (12, 13, 14)]
+
+
 def test_a_sweep_is_one_document(done: Done, history: Path, root: Path) -> None:
     """The setting that was played already is one of its rows."""
     words = ("--sweep", "strategy.short_delta_max=0.2,0.15", "--workers", "1", "--json")

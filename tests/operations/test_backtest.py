@@ -177,8 +177,13 @@ def test_a_bar_without_its_range_leaves_out_its_day_and_those_that_rest_on_it(tm
 def test_where_no_freeze_quantity_is_known_orders_are_cut_small_and_that_is_said(tmp_path: Path) -> None:
     """Until August 2021 nobody knows it: no step fails, and the report says what it rests on."""
     folder = write_history(tmp_path, first=date(2020, 3, 2))
-    document = played(folder, date(2021, 4, 5), date(2021, 4, 8), every_s=7200.0)
+    asked = replace(
+        _asked(folder, date(2021, 4, 5), date(2021, 4, 8)), every_s=7200.0, journals=tmp_path / "days"
+    )
+    document = run_backtest(asked, loaded(*TRADED), ROOT, NO_ERROR)
     assert document["failed_steps"] == 0 and any(row["held"] for row in document["curve"])
+    for path in (tmp_path / "days").glob("*.db"):  # stepped again by the same bounds
+        assert replay_journal(path).identical
     (said,) = (line for line in document["assumptions"] if "freeze" in line)
     assert "NIFTY until 2021-08-01 are not known" in said
     later = played(folder, date(2023, 6, 12), date(2023, 6, 12), every_s=7200.0)
@@ -326,7 +331,7 @@ def test_sessions_between_two_recordings_are_named_and_what_expired_is_settled(t
     files = []
     for day in days:
         made = BacktestRequest(
-            source="modelled", first=day, last=day, data=folder, every_s=300.0, journals=tmp_path / str(day)
+            source="modelled", first=day, last=day, data=folder, every_s=900.0, journals=tmp_path / str(day)
         )
         run_backtest(made, thin, ROOT, NO_ERROR)
         files.append(tmp_path / f"{day}.parquet")

@@ -13,9 +13,10 @@ from rich.console import Console
 from tests.backtest.history_files import write_history
 from tests.cli.command import make_root
 from volguard.backtest.bootstrap import Resampling
+from volguard.backtest.deflated_sharpe import SharpeRecord
 from volguard.config.roots import Root
 from volguard.model.errors import ConfigError, UsageError
-from volguard.operations import backtest_jobs
+from volguard.operations import backtest_jobs, backtest_sweep
 from volguard.operations.backtest import BacktestRequest, Measured
 from volguard.operations.backtest_cache import BacktestCache
 from volguard.operations.backtest_jobs import Job, Workers, play_job
@@ -147,6 +148,22 @@ def test_a_walk_is_paid_only_on_days_that_it_did_not_choose_on(tmp_path: Path) -
     assert float(walked["paid"]["value_inr"]) == pytest.approx(float(walked["capital_inr"]) + made)
     assert walked["paid"]["sessions"] == 6
     assert "2 windows" in _shown(walk_summary(walked))
+
+
+def test_a_walk_pays_the_setting_that_was_best_in_training(
+    base: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The highest Sharpe ratio, the first of equals; one that has none is never chosen."""
+    records: list[Any] = [
+        SharpeRecord(sharpe=sharpe, sessions=9, skew=0.0, kurtosis=3.0) for sharpe in (-0.1, 0.2)
+    ]
+    assert [
+        backtest_sweep._best(rows) for rows in (records, records[::-1], ["flat", *records], ["flat"])
+    ] == [*(1, 0, 2, None)]
+    assert backtest_sweep._best([records[1], records[1]]) == 0
+    monkeypatch.setattr(backtest_sweep, "_best", lambda _records: 1)
+    walked = run_walk(base, AXES, WalkForward(1, 1), Workers(count=1), unheard)
+    assert [one["settings"] for one in walked["windows"]] == [{"strategy.short_delta_max": "0.2"}] * 2
 
 
 def test_what_cannot_be_swept_is_refused(base: Job) -> None:

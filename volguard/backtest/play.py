@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from volguard.adapters.memory_journal import MemoryJournal
+from volguard.adapters.heard_journal import HeardJournal
 from volguard.adapters.paper import PaperExchange
 from volguard.backtest.attention import Attention
 from volguard.backtest.attribution import Attribution
@@ -212,13 +212,13 @@ class Player:
         log = DayLog()
         watched = Watched(self._engine, self._legs, log, self.attention)
         with self._keep(plan.started) as kept:
-            state = self._run(plan, carried, watched, MemoryJournal(log.hear, kept))
+            state = self._run(plan, carried, watched, HeardJournal(log.hear, kept))
         if state.desk is None:
             raise ValueError(f"the session of {plan.started.trading_date} never began")
         return self._played(plan, log, watched, state, state.desk)
 
     def _run(
-        self, plan: DayPlan, carried: BookCarried | None, watched: Watched, journal: MemoryJournal
+        self, plan: DayPlan, carried: BookCarried | None, watched: Watched, journal: HeardJournal
     ) -> State:
         info = plan.market.info
         runner = Runner(

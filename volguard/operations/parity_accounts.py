@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 from threading import Event as Signal
 
 from volguard.adapters.clock import SystemClock
+from volguard.adapters.heard_journal import HeardJournal
 from volguard.adapters.journal_codec import EVENT_KINDS, decode, encode
 from volguard.adapters.journal_export import export_parquet
 from volguard.adapters.journal_reader import JournalReader
-from volguard.adapters.memory_journal import MemoryJournal
 from volguard.adapters.recovery import beginning_of, failed_steps, recover_state
 from volguard.adapters.replay import ReplayMarket
 from volguard.config.loader import restore
@@ -133,7 +133,7 @@ def _run(started: SessionStarted, history: HistoryLoaded, recording: Path) -> To
     notes = _Notes()
     runner = Runner(
         engine=Engine(settings.engine, rules),
-        journal=MemoryJournal(lambda said: notes.take(said, seq=None)),
+        journal=HeardJournal(lambda said: notes.take(said, seq=None)),
         source=market,
         exchange=paper_exchange(settings, info, rules),
         clock=SystemClock(Signal()),

@@ -10,7 +10,7 @@ from volguard.model.event import Effect, Event, Record
 from volguard.ports import Journal
 
 
-class MemoryJournal:
+class HeardJournal:
     """Implements ports.Journal; `hear` is told every record and effect in their order.
 
     It keeps nothing itself: `kept`, where there is one, is written as well.
