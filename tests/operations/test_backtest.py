@@ -161,6 +161,8 @@ def test_a_day_without_its_bar_or_without_vix_is_left_out_by_name(tmp_path: Path
     ]
     shown = _shown(document)
     assert "left out: 2023-06-21 India VIX has no value of 2023-06-20" in shown
+    page = backtest_page(document)
+    assert "Days left out" in page and all(text in page for text in reasons.values())
     # No traded condors lie beside these files: the error is not known, and that is said first.
     assert document["model_error"] is None and document["handicap"] is None
     assert "their error is not known" in shown and "nifty_condor_legs.csv.gz" in shown
@@ -282,7 +284,12 @@ def test_what_was_refused_is_carried_on_paper() -> None:
     assert all(row["structures"] >= row["held"] for row in rows)
     assert any(row["held_net_inr"] is not None for row in rows)
     for row in rows:
-        assert row["reason"] in _shown(real()) and row["reason"] in backtest_page(real())
+        assert row["reason"] in backtest_page(real())
+    told = _shown(real()).split("would have made")[1].split("decisions")[0]
+    assert all(row["reason"] in told for row in rows)
+    shares = _shown(real()).split("of the sessions")[1].split("refused")[0]
+    regimes = {row["regime"] for row in real()["curve"]}
+    assert all(regime in shares for regime in regimes)
 
 
 def test_days_after_the_history_are_not_played_and_that_is_said(tmp_path: Path) -> None:
