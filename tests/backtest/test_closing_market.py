@@ -74,24 +74,24 @@ def listings() -> NearListings:
     )
 
 
-def market(day: ClosingDay, attention: Attention | None = None) -> ClosingMarket:
-    session = shipped_rules().calendar.session(DAY)
+def market(day: ClosingDay, attention: Attention | None = None, level: float = LEVEL) -> ClosingMarket:
+    session = shipped_rules().calendar.session(day.day)
     assert session is not None
     return ClosingMarket(
         day,
-        listings().on(DAY),
+        listings().on(day.day),
         underlying=NIFTY,
         tick=Decimal("0.05"),
         seen_at=seen_at(session),
         closes=session.windows[-1][1],
-        index_close=LEVEL,
+        index_close=level,
         vix=VIX,
         attention=attention or Attention(),
     )
 
 
-def look(day: ClosingDay, attention: Attention | None = None) -> ChainSnapshot:
-    return next(iter(market(day, attention).snapshots()))
+def look(day: ClosingDay, attention: Attention | None = None, level: float = LEVEL) -> ChainSnapshot:
+    return next(iter(market(day, attention, level).snapshots()))
 
 
 def put(strike: int) -> OptionContract:
@@ -119,15 +119,20 @@ def test_a_ceremonial_hour_is_looked_at_half_way() -> None:
     assert start < seen_at(session) < end
 
 
-def test_the_spread_is_that_of_its_depth_and_never_inside_the_price() -> None:
+@pytest.mark.parametrize(
+    ("day", "level", "strikes"), [(DAY, LEVEL, (18_000, 18_400)), (WEEK, 18_630.0, (18_500, 18_600))]
+)
+def test_the_spread_is_that_of_its_depth_and_never_inside_the_price(
+    day: date, level: float, strikes: tuple[int, ...]
+) -> None:
     """Depth by India VIX and the time from 14:40 to the close of the expiry, reckoned here by hand."""
-    shot = look(closing_day())
+    shot = look(closing_day(day=day), level=level)
     left = datetime(2023, 6, 15, 15, 30, tzinfo=IST) - shot.ts
     deviation = VIX / 100.0 * math.sqrt(left.total_seconds() / (365.0 * 86_400.0))
-    terms = listings().on(DAY).liquidity[0].tolist()
+    terms = listings().on(day).liquidity[0].tolist()
     share, wing = terms[0], terms[1]
-    for strike in (18_000, 18_400):
-        depth = min(-math.log(strike / LEVEL) / deviation, 3.0)
+    for strike in strikes:
+        depth = min(-math.log(strike / level) / deviation, 3.0)
         half = 0.5 * max(share * math.exp(wing * depth) * 100.0, 0.05)
         row = row_of(shot, strike)
         assert shot.bid[row] == pytest.approx(math.floor((100.0 - half) / 0.05 + 1e-6) * 0.05, abs=1e-9)

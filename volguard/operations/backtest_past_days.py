@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
@@ -96,12 +96,7 @@ def open_modelled(
         )
         return markets.of
 
-    return Opened(
-        plans=lambda attention: past.plans(attention, market_of(attention)),
-        days=past.days,
-        digest=digest_of(repr(record), model_digest),
-        said=past.said,
-    )
+    return past.opened(market_of, model_digest)
 
 
 def open_bhavcopies(
@@ -138,13 +133,8 @@ def open_bhavcopies(
         )
         return markets.of
 
-    return Opened(
-        plans=lambda attention: past.plans(attention, market_of(attention)),
-        days=past.days,
-        digest=digest_of(repr(record), model_digest, bhavcopies.digest),
-        said=past.said,
-        same_until=lambda session: session.windows[-1][1],
-    )
+    opened = past.opened(market_of, model_digest, bhavcopies.digest)
+    return replace(opened, same_until=lambda session: session.windows[-1][1])
 
 
 class _Past:
@@ -163,13 +153,17 @@ class _Past:
         beyond = timedelta(days=self.monthly_days) + LISTED_BEYOND
         self.covered = min(asked.last + beyond, rules.calendar.last_day)
 
-    @property
-    def said(self) -> tuple[str, ...]:
-        if self._asked.cut is not None or self._asked.last <= self._last:
-            return ()
-        return (f"the history ends on {self._last.isoformat()}: days after it were not played",)
+    def opened(self, market_of: Callable[[Attention], MarketOf], *digests: str) -> Opened:
+        is_short = self._asked.cut is None and self._asked.last > self._last
+        told = f"the history ends on {self._last.isoformat()}: days after it were not played"
+        return Opened(
+            plans=lambda attention: self._plans(attention, market_of(attention)),
+            days=self.days,
+            digest=digest_of(repr(self._record), *digests),
+            said=(told,) if is_short else (),
+        )
 
-    def plans(self, attention: Attention, market_of: MarketOf) -> Plans:
+    def _plans(self, attention: Attention, market_of: MarketOf) -> Plans:
         if not self.days:
             return iter(())
         made = PastDays(
