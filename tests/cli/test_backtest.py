@@ -12,7 +12,8 @@ from tests.backtest.history_files import write_history
 from tests.cli.command import SWITCHES_OFF, Done, make_root, volguard
 
 USAGE = 2
-WORDS = ("backtest", "--from", "2023-06-12", "--to", "2023-06-14", "--every", "120", "--draws", "100")
+DAYS = ("backtest", "--from", "2023-06-12", "--to", "2023-06-14", "--draws", "100")
+WORDS = (*DAYS, "--every", "120")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_imported_bhavcopies_are_played(history: Path, tmp_path: Path) -> None:
     root = make_root(tmp_path)
     write_bhavcopies(root / "data" / "bhavcopy", [date(2023, 6, 12), date(2023, 6, 13)])
     words = ("--source", "bhavcopy", "--data", str(history), *SWITCHES_OFF)
-    done = volguard(*WORDS, *words, root=root)
+    done = volguard(*DAYS, *words, root=root)
     assert done.code == 0, done.err
     assert "PRICES ARE CLOSING PRICES" in done.out and "2 sessions" in done.out
     assert "left out: 2023-06-14 there is no bhavcopy of 2023-06-14" in done.out
@@ -94,7 +95,8 @@ def test_imported_bhavcopies_are_played(history: Path, tmp_path: Path) -> None:
         (("backtest",), USAGE, "a first and a last"),
         (("backtest", "--source", "chains"), USAGE, "no recording"),
         (("backtest", "--source", "chains", "none.parquet"), USAGE, "none.parquet"),
-        ((*WORDS, "--source", "bhavcopy"), USAGE, "no bhavcopies of NIFTY"),
+        ((*DAYS, "--source", "bhavcopy"), USAGE, "no bhavcopies of NIFTY"),
+        ((*WORDS, "--source", "bhavcopy"), USAGE, "--every is of modelled days"),
         ((*WORDS, "--open"), USAGE, "--html"),
         ((*WORDS, "--html", "/nowhere/page.html"), USAGE, "folder is not there"),
         (("backtest", "--from", "2012-01-01", "--to", "2012-02-01"), USAGE, "2012-01-01"),

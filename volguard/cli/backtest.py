@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from volguard.operations.backtest_jobs import Job, Workers
 
 MINUTE_S = 60.0
+EVERY_MIN = 30.0
 
 
 class SourceName(StrEnum):
@@ -78,8 +79,15 @@ def backtest(
         typer.Option("--data", help="Folder of daily history; else history.folder.", show_default=False),
     ] = None,
     every_min: Annotated[
-        float, typer.Option("--every", min=1.0, max=180.0, help="Minutes between looks at a modelled day.")
-    ] = 30.0,
+        float | None,
+        typer.Option(
+            "--every",
+            min=1.0,
+            max=180.0,
+            help="Minutes between looks at a modelled day.",
+            show_default=f"{EVERY_MIN:.0f}",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the intervals' drawings.")] = 1,
     draws: Annotated[int, typer.Option("--draws", min=100, help="How many paths the intervals draw.")] = 2000,
     slippage_ticks: Annotated[
@@ -177,6 +185,10 @@ def backtest(
         sensitivity=sensitivity,
         journals=journals,
     )
+    if every_min is not None and source is not SourceName.MODELLED:
+        raise UsageError(
+            f"--every is of modelled days, {source.value} has looks of its own", hint="leave it out"
+        )
     from volguard.backtest.bootstrap import Resampling
     from volguard.operations.backtest import BacktestRequest, measure_prices, open_days
     from volguard.operations.backtest_jobs import Job, Workers
@@ -189,7 +201,7 @@ def backtest(
         first=None if first is None else first.date(),
         last=None if last is None else last.date(),
         data=data,
-        every_s=every_min * MINUTE_S,
+        every_s=(every_min or EVERY_MIN) * MINUTE_S,
         slippage_ticks=slippage_ticks,
         late_looks=late_looks,
         journals=journals,
