@@ -27,7 +27,7 @@ def closing_rows(day: date) -> tuple[OptionDay, ...]:
     session = shipped_rules().calendar.session(day)
     assert session is not None
     ts = session.windows[-1][1] - timedelta(minutes=15)
-    made = chains(expiries=4)
+    made = chains(expiries=4, monthly_days=70)
     listing = made.listing(day, bar.close)
     state = KnownDays(bars, daily("INDIA_VIX")).before(day).state([bar.close])
     mids = made.values([ts], state, [listing]).mid[0].reshape(-1)

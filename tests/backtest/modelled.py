@@ -32,7 +32,7 @@ def clock() -> VarianceClock:
     return VarianceClock(shipped_rules().calendar, date(2019, 1, 1), date(2026, 12, 31))
 
 
-def chains(expiries: int = 2, strikes: int = 81) -> ModelledChains:
+def chains(expiries: int = 2, strikes: int = 81, monthly_days: int = 0) -> ModelledChains:
     """Modelled NIFTY chains by the shipped tables and rules."""
     tables, carry = shipped_tables(), shipped_tables().carry_timeline
     return ModelledChains(
@@ -43,6 +43,7 @@ def chains(expiries: int = 2, strikes: int = 81) -> ModelledChains:
         underlying=NIFTY,
         carry=lambda day: carry.at(day).per_year,
         expiries=expiries,
+        monthly_days=monthly_days,
         strikes=strikes,
     )
 

@@ -23,6 +23,7 @@ from volguard.model.units import IST
 
 DAY = date(2023, 6, 12)  # expiries on the 15th, the 22nd, the 29th
 WEEK = date(2023, 6, 15)
+NEXT = date(2023, 6, 22)
 LEVEL, VIX = 18_600.0, 11.0
 LOT = 50
 
@@ -43,6 +44,13 @@ class Holding(Attention):
         return self._is_close
 
 
+class Taken(Attention):
+    """Two hundred puts of 18400 were traded on the day."""
+
+    def filled_on(self, day: date) -> dict[OptionContract, int]:
+        return {put(18_400): 200} if day == DAY else {}
+
+
 class Held:
     def __init__(self, contract: OptionContract) -> None:
         self.contract = contract
@@ -54,7 +62,7 @@ def closing_day(expiry: date = WEEK, **columns: object) -> ClosingDay:
     rows = len(strikes)
     day = ClosingDay(
         day=DAY,
-        expiries=(expiry,),
+        expiries=(expiry, NEXT),
         expiry=np.zeros(rows, dtype=np.int64),
         strike=strikes,
         is_call=np.tile([True, False], rows // 2),
@@ -126,7 +134,7 @@ def test_the_spread_is_that_of_its_depth_and_never_inside_the_price(
     day: date, level: float, strikes: tuple[int, ...]
 ) -> None:
     """Depth by India VIX and the time from 14:40 to the close of the expiry, reckoned here by hand."""
-    shot = look(closing_day(day=day), level=level)
+    shot = look(closing_day(day=day, index_close=None), level=level)
     left = datetime(2023, 6, 15, 15, 30, tzinfo=IST) - shot.ts
     deviation = VIX / 100.0 * math.sqrt(left.total_seconds() / (365.0 * 86_400.0))
     terms = listings().on(day).liquidity[0].tolist()
@@ -159,6 +167,23 @@ def test_what_was_hardly_traded_has_no_quote_beside_a_pair_that_has_one() -> Non
     assert shot.bid_qty[row] == shot.ask_qty[row] == 0
     assert shot.ltp[row] == 100.0  # it was traded once that day
     assert shot.bid[row - 1] > 0.0
+
+
+def test_what_was_taken_on_the_day_is_not_there_again() -> None:
+    """Of six lots four were traded; of two no more than two can be."""
+    shot = look(closing_day(contracts=np.full(26, 699)), Taken())
+    row = row_of(shot, 18_400)
+    assert shot.bid_qty[row] == shot.ask_qty[row] == 2 * LOT
+    assert shot.bid_qty[row - 1] == 6 * LOT
+    assert look(closing_day(contracts=np.full(26, 299)), Taken()).ask_qty[row] == 0
+
+
+def test_what_is_held_keeps_its_price_if_it_was_traded_at_all() -> None:
+    contracts = np.full(26, 10_000)
+    contracts[1] = 3
+    shot = look(closing_day(contracts=contracts), Holding(put(18_000)))
+    row = row_of(shot, 18_000)
+    assert shot.bid[row] < 100.0 < shot.ask[row] and shot.bid_qty[row] == shot.ask_qty[row] == 0
 
 
 def test_what_is_held_stays_listed() -> None:

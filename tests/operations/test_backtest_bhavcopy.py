@@ -124,16 +124,21 @@ def test_the_same_files_are_played_the_same() -> None:
 
 
 def test_an_order_takes_one_per_cent_of_the_day_and_a_thin_contract_is_not_quoted(tmp_path: Path) -> None:
-    """Of 250 lots two can be had at a look; of 99 none, and nothing is sold that has no price."""
-    day = sessions()[0]
-    request = asked(write_bhavcopies(tmp_path, [day], lambda row: traded(row, 250)), history(), day, day)
-    fills = [fill for trade in played(request)["trades"] for fill in trade["fills"]]
-    assert fills == [] or max(fill["quantity"] for fill in fills) <= 2 * 50
+    """Of 250 lots two can be had on a day, over all its looks; of 99 none."""
+    days = sessions()[:4]
+    some = write_bhavcopies(tmp_path / "some", days, lambda row: traded(row, 250))
+    played_days = played(asked(some, history(), days[0], days[-1]))
+    taken: dict[tuple[str, str], int] = {}
+    for fill in (fill for trade in played_days["trades"] for fill in trade["fills"]):
+        key = fill["ts"][:10], fill["contract"]
+        taken[key] = taken.get(key, 0) + fill["quantity"]
+    assert taken and max(taken.values()) == 2 * 50
+    day = days[0]
     thin = write_bhavcopies(tmp_path / "thin", [day], lambda row: traded(row, 99))
     document = played(asked(thin, history(), day, day))
     assert document["sessions"] == 0
     (left_out,) = document["left_out"]
-    assert "quotes none of the expiries listed then: 2023-06-15" in left_out["text"]
+    assert "has too few trades to quote any of 2023-06-15" in left_out["text"]
 
 
 def traded(row: OptionDay, lots: int) -> OptionDay:
@@ -183,6 +188,61 @@ def spoilt(days: list[date]) -> Any:
     return change
 
 
+def test_a_held_expiry_that_is_thin_stays_and_one_that_is_missing_leaves_its_day_out(tmp_path: Path) -> None:
+    """Sold on the 12th: its marks go on at closing prices without a size; a day without its rows has none."""
+    days = sessions()[:4]
+    held = date(2023, 6, 15)
+
+    def thin(row: OptionDay) -> OptionDay:
+        return traded(row, 99) if row.trade_date == days[1] and row.expiry == held else row
+
+    def cut_off(row: OptionDay) -> OptionDay | None:
+        return None if row.trade_date == days[1] and row.expiry == held else row
+
+    whole_days = played(asked(write_bhavcopies(tmp_path / "whole", days), history(), days[0], days[3]))
+    assert any(" 2023-06-15 " in fill["contract"] for t in whole_days["trades"] for fill in t["fills"])
+    marked = played(asked(write_bhavcopies(tmp_path / "thin", days, thin), history(), days[0], days[3]))
+    assert marked["left_out"] == [] and len(marked["curve"]) == 4
+    assert all(row["value_inr"] is not None for row in marked["curve"])
+    gone = played(asked(write_bhavcopies(tmp_path / "gone", days, cut_off), history(), days[0], days[3]))
+    (note,) = gone["left_out"]
+    assert (note["day"], note["text"]) == (
+        str(days[1]),
+        f"the bhavcopy of {days[1]} has nothing of the expiry 2023-06-15",
+    )
+
+
+def test_another_close_of_the_index_than_the_history_has_leaves_its_day_out(tmp_path: Path) -> None:
+    day = sessions()[0]
+    level = next(bar.close for bar in daily("NIFTY") if bar.day == day)
+    folder = write_bhavcopies(tmp_path, [day], of_day(day, underlying_close=level + 1.5))
+    (note,) = played(asked(folder, history(), day, day))["left_out"]
+    assert f"has the index at {level + 1.5}, the history {level}" in note["text"]
+
+
+def test_files_that_are_imported_meanwhile_or_damaged_end_the_run(tmp_path: Path) -> None:
+    days = sessions()[:3]
+    store = BhavcopyDays(write_bhavcopies(tmp_path / "days", days[1:]), "NIFTY")
+    write_bhavcopies(tmp_path / "days", days[:1])
+    with pytest.raises(UsageError, match="changed while it was read"):
+        store.on(days[1])
+    path = tmp_path / "days" / "NIFTY" / "2023.parquet"
+    fresh = BhavcopyDays(tmp_path / "days", "NIFTY")
+    spoilt_bytes = bytearray(path.read_bytes())
+    spoilt_bytes[2000:6000] = bytes(4000)
+    path.write_bytes(bytes(spoilt_bytes))
+    with pytest.raises(UsageError, match="cannot be read"):
+        fresh.on(days[0])
+
+
+def test_a_bucket_that_is_closed_when_prices_are_shown_is_named(tmp_path: Path) -> None:
+    day = sessions()[0]
+    request = asked(write_bhavcopies(tmp_path, [day]), history(), day, day)
+    told = played(request, "strategy.entry_until=14:30:00")["assumptions"]
+    assert "the weekly bucket enters from 09:30 to 14:30, prices are shown at 14:40: it never enters" in told
+    assert not [line for line in played(request)["assumptions"] if "never enters" in line]
+
+
 def test_decisions_are_the_same_whatever_comes_later() -> None:
     request = replace(whole()[0], last=sessions()[3])
     found = run_lookahead(request, loaded(), ROOT, lambda _done, _total, _words: None)
@@ -200,6 +260,20 @@ def test_a_history_that_holds_the_next_day_is_caught(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(PastDays, "_history", leaking)
     request = replace(whole()[0], last=sessions()[3])
+    found = run_lookahead(request, loaded(), ROOT, lambda _done, _total, _words: None)
+    assert found["ok"] is False
+
+
+def test_prices_of_the_next_day_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: each day shows the prices of the session after it."""
+    days = sessions()
+    honest = BhavcopyDays.on
+
+    def leaking(self: Any, day: date) -> Any:
+        return replace(honest(self, days[days.index(day) + 1]), day=day, index_close=None)
+
+    monkeypatch.setattr(BhavcopyDays, "on", leaking)
+    request = replace(whole()[0], first=days[0], last=days[1])
     found = run_lookahead(request, loaded(), ROOT, lambda _done, _total, _words: None)
     assert found["ok"] is False
 

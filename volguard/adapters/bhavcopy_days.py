@@ -13,7 +13,7 @@ import numpy as np
 
 from volguard.adapters.bhavcopy_store import YearOfDays
 from volguard.adapters.whole_file import digest_of_file
-from volguard.model.errors import DataError
+from volguard.model.errors import DataError, UsageError
 from volguard.model.instrument import OptionType
 from volguard.model.market import BoolArray, FloatArray, IntArray
 
@@ -46,11 +46,13 @@ class ClosingDay:
 
 
 class BhavcopyDays:
-    """What a folder of imported bhavcopies holds of an underlying. Raises DataError where it holds
-    none, or a file of a year is damaged.
+    """What a folder of imported bhavcopies holds of an underlying, no day after `until`.
+
+    Raises DataError where it holds none, or a file of a year is damaged.
     """
 
-    def __init__(self, folder: Path, underlying: str) -> None:
+    def __init__(self, folder: Path, underlying: str, *, until: date = date.max) -> None:
+        self._until = until
         files = sorted((folder / underlying).glob("*.parquet"))
         self._paths = {int(path.stem): path for path in files if _YEAR.fullmatch(path.stem)}
         if not self._paths:
@@ -66,9 +68,13 @@ class BhavcopyDays:
         return " ".join(digest_of_file(path) for path in self._paths.values())
 
     def on(self, day: date) -> ClosingDay:
-        """The prices of a day. Raises DataError where it is not there, or damaged."""
+        """The prices of a day.
+
+        Raises DataError where it is not there or contradicts itself, UsageError where its file was damaged
+        or changed since it was opened: what was played before is not to be believed then.
+        """
         year = self._years.get(day.year)
-        if year is None or day not in year.groups:
+        if year is None or day not in year.groups or day > self._until:
             raise DataError(
                 f"there is no bhavcopy of {day.isoformat()}", hint="volguard data bhavcopy imports it"
             )
@@ -76,7 +82,15 @@ class BhavcopyDays:
 
 
 def _closing_day(day: date, year: YearOfDays) -> ClosingDay:
-    rows = year.table_of(day).to_pydict()
+    try:
+        rows = year.table_of(day).to_pydict()
+    except DataError as damage:
+        raise UsageError(damage.message, hint=damage.hint) from damage
+    if set(rows["trade_date"]) != {day}:
+        raise UsageError(
+            f"{year.path}: was changed while it was read, at {day.isoformat()}",
+            hint="ask again once the import is over",
+        )
     last_days = [moved or told for moved, told in zip(rows["actual_expiry"], rows["expiry"], strict=True)]
     expiries = tuple(sorted(set(last_days)))
     place = {expiry: i for i, expiry in enumerate(expiries)}

@@ -7,9 +7,12 @@ after seconds, as a live feed would show it.
 
 from __future__ import annotations
 
+from datetime import date
+
 from volguard.engine.exits import MARKET
 from volguard.engine.state import State
 from volguard.model.book import Position
+from volguard.model.instrument import OptionContract
 
 
 class Attention:
@@ -27,6 +30,15 @@ class Attention:
         """All positions."""
         desk = self._state.desk
         return () if desk is None else desk.book.positions
+
+    def filled_on(self, day: date) -> dict[OptionContract, int]:
+        """Units of each contract that were bought or sold on a day."""
+        filled: dict[OptionContract, int] = {}
+        for trade in () if self._state.desk is None else self._state.desk.book.trades:
+            for fill in trade.fills:
+                if fill.ts.date() == day:
+                    filled[fill.contract] = filled.get(fill.contract, 0) + fill.quantity
+        return filled
 
     @property
     def is_close(self) -> bool:

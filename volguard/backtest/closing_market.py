@@ -2,8 +2,9 @@
 
 A bhavcopy has one price a contract, of the last half hour's trades. The engine sees them at SEEN_AT, when
 it may still enter, and what it decides on them fills at them: nobody could have traded at an average, so the
-touch that the spread model puts around each is the least that a fill costs. A look shows no more than
-VOLUME_SHARE of what was traded on the day; of contracts of which that is less than a lot there is no quote.
+touch that the spread model puts around each is the least that a fill costs. All looks of a day together
+give no more than VOLUME_SHARE of what was traded on it; contracts of which that is less than a lot are not
+quoted. One that is held keeps its price if it was traded at all, without a size.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ LOOKS: Final = 3
 LOOKS_MAX: Final = 24  # while an order is under way
 CADENCE_S: Final = 300.0  # one price a day never gets old within the looks at it
 VOLUME_SHARE: Final = 0.01
+INDEX_TOLERANCE: Final = 1.0  # points between two files' closes of the index
 YEAR_S: Final = 365.0 * 86_400.0
 PERCENT: Final = 100.0
 DIGEST_BYTES: Final = 16
@@ -68,8 +70,10 @@ class ClosingMarkets:
         self._rules, self._underlying, self._attention = rules, underlying, attention
 
     def of(self, session: Session, bar: DailyBar) -> ClosingMarket:
-        """The market of a session with hours. Raises DataError where the day is not there or is no day of
-        the rules: another lot, or none of the expiries that the rules list.
+        """The market of a session with hours.
+
+        Raises DataError where the day is not there, lacks an expiry that the rules list, or has another lot
+        or another close of the index; UsageError where its file cannot be read any more.
         """
         if session.day not in self._vix:
             raise DataError(
@@ -119,6 +123,7 @@ class ClosingMarket:
         self._index_close, self._vix = index_close, vix
         self._attention = attention
         self._shown = _shown(day, near)
+        _require_same_index(day, index_close)
         self.info = SourceInfo(
             kind=BHAVCOPY,
             label=f"{underlying} {day.day.isoformat()}, closing prices",
@@ -132,15 +137,28 @@ class ClosingMarket:
 
     def snapshots(self, after: datetime | None = None) -> Iterator[ChainSnapshot]:
         """The looks later than `after`: a few, and more of them while something is under way."""
+        first, most = self._made
         for count in range(LOOKS_MAX):
             if count >= LOOKS and not self._attention.is_close:
                 return
             ts = self._seen_at + timedelta(seconds=count * LOOK_S)
             if after is None or ts > after:
-                yield replace(self._first_look, ts=ts)
+                yield self._less_taken(replace(first, ts=ts), most)
 
+    def _less_taken(self, shot: ChainSnapshot, most: IntArray) -> ChainSnapshot:
+        taken = self._attention.filled_on(self._day.day)
+        rows = {row: units for one, units in taken.items() if (row := shot.listing.row(one)) is not None}
+        if not rows:
+            return shot
+        left = most.copy()
+        for row, units in rows.items():
+            left[row] = max(left[row] - units, 0)
+        bid_qty, ask_qty = np.minimum(shot.bid_qty, left), np.minimum(shot.ask_qty, left)
+        return replace(shot, bid_qty=bid_qty, ask_qty=ask_qty)
+
+    # The first look, and the most units of each row that all looks give together.
     @cached_property
-    def _first_look(self) -> ChainSnapshot:
+    def _made(self) -> tuple[ChainSnapshot, IntArray]:
         columns = _columns(self._day, self._shown, self._held_strikes())
         lots = np.repeat(self._shown.lots, columns.strikes)[:, None]
         liquidity = Liquidity.of(np.repeat(self._shown.liquidity, columns.strikes, axis=0)[:, None, :])
@@ -150,12 +168,13 @@ class ClosingMarket:
         size = np.minimum(whole_lots(size_units(liquidity, depth), lots), most)
         size = np.where(np.isnan(columns.close), 0, size)
         count = 2 * len(columns.strike)
-        return ChainSnapshot(
+        is_listed = columns.strikes > 0
+        shot = ChainSnapshot(
             ts=self._seen_at,
             listing=Listing(
                 underlying=self.info.underlying,
-                expiries=self._shown.expiries,
-                offsets=np.concatenate(([0], np.cumsum(2 * columns.strikes))),
+                expiries=tuple(np.array(self._shown.expiries, dtype=object)[is_listed]),
+                offsets=np.concatenate(([0], np.cumsum(2 * columns.strikes[is_listed]))),
                 strike=np.repeat(columns.strike.astype(np.float64), 2),
                 is_call=np.tile(RIGHTS, len(columns.strike)),
             ),
@@ -170,6 +189,7 @@ class ClosingMarket:
             underlying_ltp=self._index_close,
             vix=self._vix,
         )
+        return shot, most.reshape(count)
 
     def _held_strikes(self) -> dict[date, set[int]]:
         held: dict[date, set[int]] = {}
@@ -191,7 +211,7 @@ class ClosingMarket:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Shown:
-    # Expiries that the rules list and the file has, `places` of the file's.
+    # Expiries that the rules list, with their `places` among the file's.
     expiries: tuple[date, ...]
     places: tuple[int, ...]
     lots: IntArray
@@ -203,7 +223,7 @@ class _Columns:
     # A strike a row, the call and the put beside each other; `strikes` of each expiry in order.
     strikes: IntArray
     strike: IntArray
-    close: FloatArray  # nan: not quoted
+    close: FloatArray  # nan: without a price
     last: FloatArray
     contracts: IntArray
     oi: IntArray
@@ -212,15 +232,20 @@ class _Columns:
 def _shown(day: ClosingDay, near: NearListing) -> _Shown:
     places = [_place(day, one) for one in near.expiries]
     quoted = set(day.expiry[_is_quoted(day)].tolist())
-    found = [(row, place) for row, place in enumerate(places) if place is not None and place in quoted]
-    if not found:
+    found = [place for place in places if place is not None]
+    for one, place in zip(near.expiries, places, strict=True):
+        if place is None:
+            raise DataError(
+                f"the bhavcopy of {day.day.isoformat()} has nothing of the expiry {one.day.isoformat()}",
+                hint="fetch the file again; or config/contracts.toml should say when that expiry was moved",
+            )
+    if not quoted.intersection(found):
         told = ", ".join(one.day.isoformat() for one in near.expiries)
         raise DataError(
-            f"the bhavcopy of {day.day.isoformat()} quotes none of the expiries listed then: {told}",
-            hint="the expiry rules in config/contracts.toml should say when they were moved",
+            f"the bhavcopy of {day.day.isoformat()} has too few trades to quote any of {told}",
+            hint="fetch the file again",
         )
-    rows = [row for row, _ in found]
-    for row, place in found:
+    for row, place in enumerate(found):
         lots = set(day.lot_size[day.expiry == place].tolist()) - {0}
         if lots - {int(near.lots[row])}:
             raise DataError(
@@ -229,11 +254,20 @@ def _shown(day: ClosingDay, near: NearListing) -> _Shown:
                 hint="config/contracts.toml should say the lot of that expiry",
             )
     return _Shown(
-        expiries=tuple(near.expiries[row].day for row in rows),
-        places=tuple(place for _, place in found),
-        lots=near.lots[rows],
-        liquidity=near.liquidity[rows],
+        expiries=tuple(one.day for one in near.expiries),
+        places=tuple(found),
+        lots=near.lots,
+        liquidity=near.liquidity,
     )
+
+
+def _require_same_index(day: ClosingDay, index_close: float) -> None:
+    told = day.index_close
+    if told is not None and abs(told - index_close) > INDEX_TOLERANCE:
+        raise DataError(
+            f"the bhavcopy of {day.day.isoformat()} has the index at {told}, the history {index_close}",
+            hint="one of them is of another day, or of another index",
+        )
 
 
 def _place(day: ClosingDay, listed: ListedExpiry) -> int | None:
@@ -262,16 +296,17 @@ def _columns(day: ClosingDay, shown: _Shown, held: Mapping[date, set[int]]) -> _
 
 def _part(day: ClosingDay, place: int, held: Collection[int]) -> dict[str, Any]:
     rows = np.flatnonzero(day.expiry == place)
-    is_quoted = _is_quoted(day)[rows]
-    kept = np.unique(np.concatenate((day.strike[rows][is_quoted], np.array(sorted(held), dtype=np.int64))))
+    always = np.array(sorted(held), dtype=np.int64)
+    kept = np.unique(np.concatenate((day.strike[rows][_is_quoted(day)[rows]], always)))
     at = np.searchsorted(kept, day.strike[rows])
     is_kept = (at < len(kept)) & (kept[np.minimum(at, len(kept) - 1)] == day.strike[rows])
-    rows, at, is_quoted = rows[is_kept], at[is_kept], is_quoted[is_kept]
+    rows, at = rows[is_kept], at[is_kept]
+    is_priced = _is_quoted(day)[rows] | (np.isin(day.strike[rows], always) & (day.contracts[rows] > 0))
     side = np.where(day.is_call[rows], 0, 1)
     last, close = np.full((2, len(kept), 2), np.nan)
     contracts, oi = np.zeros((2, len(kept), 2), dtype=np.int64)
     last[at, side] = day.close[rows]
-    close[at, side] = np.where(is_quoted, day.close[rows], np.nan)
+    close[at, side] = np.where(is_priced, day.close[rows], np.nan)
     contracts[at, side], oi[at, side] = day.contracts[rows], day.oi[rows]
     return {"strike": kept, "close": close, "last": last, "contracts": contracts, "oi": oi}
 

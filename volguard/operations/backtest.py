@@ -139,10 +139,7 @@ def run_backtest(
 
 
 def player_of(request: BacktestRequest, loaded: Loaded[Settings]) -> Player:
-    """The engine of these settings at the edge that a request asks for.
-
-    Raises UsageError where a journal of each day is asked for and its folder holds something.
-    """
+    """The engine of these settings at the edge that a request asks for."""
     settings = loaded.settings
     return Player(
         Engine(settings.engine, past_rules(settings).rules),
@@ -158,13 +155,18 @@ def player_of(request: BacktestRequest, loaded: Loaded[Settings]) -> Player:
     )
 
 
-def _keeper(folder: Path) -> Keep:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(
-            f"{folder}: holds something already", hint="give an empty folder for the journals, or a new name"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
+def _require_empty(folder: Path) -> None:
+    hint = "give an empty folder for the journals, or a new name"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        is_empty = not any(folder.iterdir())
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror or error}", hint=hint) from error
+    if not is_empty:
+        raise UsageError(f"{folder}: holds something already", hint=hint)
 
+
+def _keeper(folder: Path) -> Keep:
     def keep(started: SessionStarted) -> AbstractContextManager[Journal]:
         return SqliteJournal.open(folder / f"{started.session_id}.db", create=True)
 
@@ -173,6 +175,8 @@ def _keeper(folder: Path) -> Keep:
 
 def open_days(request: BacktestRequest, loaded: Loaded[Settings], root: Root) -> Opened:
     """The days of a request, ready to be played. Raises as `run_backtest`."""
+    if request.journals is not None:
+        _require_empty(request.journals)
     rules = past_rules(loaded.settings).rules
     folder = folder_of(request, loaded, root)
     if request.source == CHAINS:
@@ -200,7 +204,8 @@ def open_days(request: BacktestRequest, loaded: Loaded[Settings], root: Root) ->
     asked = PastAsked(folder=folder, first=first, last=last, placebo=request.placebo, cut=request.cut)
     if request.source == MODELLED:
         return open_modelled(asked, request.every_s, loaded, tables, found.digest, rules)
-    bhavcopies = BhavcopyDays(_bhavcopies_of(request, loaded, root), traded)
+    until = date.max if request.cut is None else request.cut
+    bhavcopies = BhavcopyDays(_bhavcopies_of(request, loaded, root), traded, until=until)
     return open_bhavcopies(asked, bhavcopies, loaded, tables, found.digest, rules)
 
 

@@ -36,15 +36,22 @@ MODELLED_PRICES: Final = (
 
 
 CLOSING_PRICES: Final = (
-    "prices are one a contract and day, of its last half hour's trades; they are shown as if at "
-    f"{SEEN_AT:%H:%M}, decided on once and filled at, with the modelled spread around them: nobody could "
-    "have traded at them all"
+    "prices are one a contract and day, of its last half hour's trades, else of its last trade, whenever "
+    f"that was; they are shown as if at {SEEN_AT:%H:%M}, decided on once and filled at, with the modelled "
+    "spread around them: nobody could have traded at them all"
+)
+CLOSING_KNOWN: Final = (
+    f"what is decided at {SEEN_AT:%H:%M} knows the close of its day: index, India VIX, volume and open "
+    "interest, on the day of an expiry the level that it is settled at"
 )
 CLOSING_SIZES: Final = (
-    f"a contract shows no more than {VOLUME_SHARE:.0%} of the lots traded on its day; one of which that is "
-    "less than a lot is not quoted"
+    f"of a contract no more than {VOLUME_SHARE:.0%} of a day's lots can be had; one of which "
+    "that is less than a lot is not quoted, so a position in it cannot be left"
 )
-CLOSING_EXITS: Final = "within a day nothing is seen: an exit waits for the close, however far prices went"
+CLOSING_EXITS: Final = (
+    "within a day nothing is seen: an exit waits for the close, however far prices went, and for days on "
+    "which its contracts are quoted"
+)
 
 
 class Prices(StrEnum):
@@ -77,7 +84,7 @@ def assumptions(tested: Tested) -> list[str]:
     """In the order of their weight."""
     said = [FILLS, SIZE, ROLLED, RUIN]
     if tested.prices is Prices.CLOSING:
-        said = [CLOSING_PRICES, CLOSING_SIZES, CLOSING_EXITS, SPREADS, NO_LADDER, FITS, *said]
+        said = [CLOSING_PRICES, CLOSING_KNOWN, CLOSING_SIZES, CLOSING_EXITS, SPREADS, NO_LADDER, FITS, *said]
     if tested.prices is Prices.MODELLED:
         looks = (
             f"the market is looked at every {tested.every_s / 60.0:.0f} minutes, and every few seconds while "

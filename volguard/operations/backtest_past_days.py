@@ -12,7 +12,7 @@ from volguard.adapters.bhavcopy_days import BhavcopyDays
 from volguard.adapters.history import FileHistory
 from volguard.backtest.attention import Attention
 from volguard.backtest.chain_tables import ChainModelTables
-from volguard.backtest.closing_market import ClosingMarkets
+from volguard.backtest.closing_market import SEEN_AT, ClosingMarkets
 from volguard.backtest.foresight import other_future, past_of
 from volguard.backtest.known_state import KnownDays
 from volguard.backtest.modelled_chain import ModelledChains
@@ -134,7 +134,25 @@ def open_bhavcopies(
         return markets.of
 
     opened = past.opened(market_of, model_digest, bhavcopies.digest)
-    return replace(opened, same_until=lambda session: session.windows[-1][1])
+    return replace(
+        opened,
+        said=(*opened.said, *_closed_buckets(loaded.settings)),
+        same_until=lambda session: session.windows[-1][1],
+    )
+
+
+def _closed_buckets(settings: Settings) -> list[str]:
+    # Whatever may not enter when closing prices are shown never does: that is no finding.
+    strategy = settings.strategy
+    told = []
+    for name, bucket in settings.engine.buckets.items():
+        until = min(strategy.entry_until, bucket.entry_until)
+        if bucket.is_enabled and not strategy.entry_from <= SEEN_AT <= until:
+            told.append(
+                f"the {name.lower()} bucket enters from {strategy.entry_from:%H:%M} to {until:%H:%M}, prices "
+                f"are shown at {SEEN_AT:%H:%M}: it never enters"
+            )
+    return told
 
 
 class _Past:

@@ -30,7 +30,8 @@ def lookahead_summary(document: Mapping[str, Any]) -> RenderableType:
         if found["known"] or found["other"]:
             lines.append(f"  as it was: {found['known'] or 'no decision'}")
             lines.append(f"  otherwise: {found['other'] or 'no decision'}")
-    lines.append("no decision knew its future" if document["ok"] else "DECISIONS KNEW THEIR FUTURE")
+    future = "what came after its day" if document["source"] == "bhavcopy" else "its future"
+    lines.append(f"no decision knew {future}" if document["ok"] else "DECISIONS KNEW THEIR FUTURE")
     return Group(*(Text(line) for line in lines))
 
 
