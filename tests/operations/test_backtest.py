@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 from html import escape
@@ -328,6 +328,22 @@ def test_a_journal_of_each_day_is_kept_where_that_is_asked_for(tmp_path: Path) -
     assert "modelled-2023-06-12-1" in carried.body
     with pytest.raises(UsageError, match="days: holds something already"):
         run_backtest(asked, loaded(*TRADED), ROOT, NO_ERROR)
+
+
+def test_the_market_is_left_alone_again_once_an_exit_is_through(tmp_path: Path) -> None:
+    """On 5 April 2021 two condors left at once; looks in between end within the half hour of an exit."""
+    for name in ("nifty_daily.csv.gz", "india_vix_daily.csv.gz"):
+        real_file(name)
+    day = date(2021, 4, 5)
+    asked = replace(_asked(DATA, day, day), journals=tmp_path / "days")
+    run_backtest(asked, loaded(*TRADED), ROOT, NO_ERROR)
+    with JournalReader.open(tmp_path / "days" / "modelled-2021-04-05-1.db") as journal:
+        looks = [row.ts_ist for row in journal.rows(kinds=("MarketSnapshot",))]
+        fills = [row.ts_ist for row in journal.rows(kinds=("FillBooked",))]
+        exits = [row for row in journal.rows(kinds=("DecisionMade",)) if '"EXIT"' in row.body]
+    between = [ts for ts in looks if (ts.minute, ts.second) not in ((15, 0), (45, 0))]
+    assert len(exits) >= 2 and between
+    assert all(min(abs(ts - fill) for fill in fills) <= timedelta(seconds=30) for ts in between)
 
 
 def test_sessions_between_two_recordings_are_named_and_what_expired_is_settled(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import date
 
-from volguard.engine.exits import MARKET
 from volguard.engine.state import State
 from volguard.model.book import Position
 from volguard.model.instrument import OptionContract
@@ -42,9 +41,10 @@ class Attention:
 
     @property
     def is_close(self) -> bool:
-        """Whether orders, baskets or rolls are under way, or an exit waits to be confirmed."""
+        """Whether orders, baskets, rolls are under way, or an exit of a live trade waits to be confirmed."""
         desk = self._state.desk
         if desk is None:
             return False
-        waits = any(one.trade_id != MARKET for one in desk.confirmations)
+        live = {trade.trade_id for trade in desk.book.live_trades}
+        waits = any(one.trade_id in live for one in desk.confirmations)  # what was seen last of others stays
         return bool(desk.book.live_orders or desk.baskets or desk.rolls or waits)
