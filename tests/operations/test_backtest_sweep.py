@@ -23,6 +23,7 @@ from volguard.operations.backtest_jobs import Job, Workers, play_job
 from volguard.operations.backtest_sensitivity import CASES, run_sensitivity
 from volguard.operations.backtest_sweep import Axis, WalkForward, axis_of, run_sweep, run_walk, walk_of
 from volguard.report.backtest_sweep_tables import sweep_summary, walk_summary
+from volguard.report.backtest_tables import backtest_summary
 
 TRADED = ("strategy.require_forecast_edge=false", "strategy.require_vrp=false")
 AXES = (Axis("strategy.short_delta_max", ("0.15", "0.2")),)
@@ -132,7 +133,10 @@ def test_a_damaged_document_is_played_again(tmp_path: Path) -> None:
 
 
 def test_worse_fills_are_a_row_each(tmp_path: Path) -> None:
-    rows = run_sensitivity(job(tmp_path), Workers(count=1), unheard)
+    base = job(tmp_path)
+    rows = run_sensitivity(base, Workers(count=1), unheard)
+    shown = _shown(backtest_summary({**play_job(base), "sensitivity": rows}))
+    assert all(f"{ticks} ticks beyond the touch, {late} looks later" in shown for ticks, late in CASES)
     assert [(row["slippage_ticks"], row["late_looks"]) for row in rows] == list(CASES)
     values = [float(row["value_inr"]) for row in rows]
     assert values[1] < values[0]  # a tick more on every leg
