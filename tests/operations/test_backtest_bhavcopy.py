@@ -226,6 +226,11 @@ def test_files_that_are_imported_meanwhile_or_damaged_end_the_run(tmp_path: Path
     write_bhavcopies(tmp_path / "days", days[:1])
     with pytest.raises(UsageError, match="changed while it was read"):
         store.on(days[1])
+    begun = BhavcopyDays(tmp_path / "days", "NIFTY")
+    assert begun.on(days[0]).day == days[0]
+    write_bhavcopies(tmp_path / "days", sessions()[3:4])  # a later day: the ones before it lie where they lay
+    with pytest.raises(UsageError, match="changed while it was read"):
+        begun.on(days[0])
     path = tmp_path / "days" / "NIFTY" / "2023.parquet"
     fresh = BhavcopyDays(tmp_path / "days", "NIFTY")
     spoilt_bytes = bytearray(path.read_bytes())

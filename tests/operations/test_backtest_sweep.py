@@ -142,6 +142,15 @@ def test_worse_fills_are_a_row_each(tmp_path: Path) -> None:
     assert values[1] < values[0]  # a tick more on every leg
 
 
+def test_what_was_played_of_data_that_changed_meanwhile_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = job(tmp_path)
+    monkeypatch.setattr(backtest_jobs, "run_backtest", lambda *_args, **_more: {"data_digest": "other"})
+    assert play_job(base) == {"data_digest": "other"}
+    assert not list((tmp_path / "root").glob("data/backtests/*.json.gz"))
+
+
 def test_a_walk_is_paid_only_on_days_that_it_did_not_choose_on(tmp_path: Path) -> None:
     walked = run_walk(job(tmp_path, date(2023, 6, 21)), AXES, WalkForward(2, 3), Workers(count=1), unheard)
     assert [(one["train"], one["test"]) for one in walked["windows"]] == [

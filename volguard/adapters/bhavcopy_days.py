@@ -60,6 +60,7 @@ class BhavcopyDays:
                 f"{folder} has no bhavcopies of {underlying}",
                 hint="import those that you downloaded: volguard data bhavcopy FOLDER",
             )
+        self._seen = {year: _identity(path) for year, path in self._paths.items()}
         self._years = {year: YearOfDays(path) for year, path in self._paths.items()}
 
     @cached_property
@@ -78,7 +79,22 @@ class BhavcopyDays:
             raise DataError(
                 f"there is no bhavcopy of {day.isoformat()}", hint="volguard data bhavcopy imports it"
             )
-        return _closing_day(day, year)
+        found = _closing_day(day, year)
+        if _identity(year.path) != self._seen[day.year]:
+            raise UsageError(
+                f"{year.path}: was changed while it was read, at {day.isoformat()}",
+                hint="ask again once the import is over",
+            )
+        return found
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    # An import puts another file in its place, whole.
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return told.st_ino, told.st_size, told.st_mtime_ns
 
 
 def _closing_day(day: date, year: YearOfDays) -> ClosingDay:
@@ -86,11 +102,6 @@ def _closing_day(day: date, year: YearOfDays) -> ClosingDay:
         rows = year.table_of(day).to_pydict()
     except DataError as damage:
         raise UsageError(damage.message, hint=damage.hint) from damage
-    if set(rows["trade_date"]) != {day}:
-        raise UsageError(
-            f"{year.path}: was changed while it was read, at {day.isoformat()}",
-            hint="ask again once the import is over",
-        )
     last_days = [moved or told for moved, told in zip(rows["actual_expiry"], rows["expiry"], strict=True)]
     expiries = tuple(sorted(set(last_days)))
     place = {expiry: i for i, expiry in enumerate(expiries)}

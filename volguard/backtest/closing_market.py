@@ -1,10 +1,10 @@
 """A past day of which only closing prices are known, as a market: its chain is seen once, near its end.
 
-A bhavcopy has one price a contract, of the last half hour's trades. The engine sees them at SEEN_AT, when
-it may still enter, and what it decides on them fills at them: nobody could have traded at an average, so the
-touch that the spread model puts around each is the least that a fill costs. All looks of a day together
-give no more than VOLUME_SHARE of what was traded on it; contracts of which that is less than a lot are not
-quoted. One that is held keeps its price if it was traded at all, without a size.
+A bhavcopy has one price a contract, of the last half hour's trades, else of the last one. The engine sees
+them at SEEN_AT, when it may still enter, and what it decides on them fills at them: nobody could have traded
+at an average, so the touch that the spread model puts around each is the least that a fill costs. All looks
+of a day together give no more than VOLUME_SHARE of what was traded on it; contracts of which that is less
+than a lot are not quoted. One that is held keeps its price if it was traded at all, without a size.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 
 from volguard.adapters.bhavcopy_days import BhavcopyDays, ClosingDay
 from volguard.backtest.attention import Attention
+from volguard.backtest.modelled_chain import RIGHTS
 from volguard.backtest.near_listing import NearListing, NearListings
 from volguard.backtest.spread_model import Liquidity, size_units, spread_share, touch_beyond, whole_lots
 from volguard.model.errors import DataError
@@ -50,7 +51,6 @@ INDEX_TOLERANCE: Final = 1.0  # points between two files' closes of the index
 YEAR_S: Final = 365.0 * 86_400.0
 PERCENT: Final = 100.0
 DIGEST_BYTES: Final = 16
-RIGHTS: Final = np.array([True, False])  # a call before its put
 
 
 class ClosingMarkets:
@@ -247,9 +247,9 @@ def _shown(day: ClosingDay, near: NearListing) -> _Shown:
         )
     for row, place in enumerate(found):
         lots = set(day.lot_size[day.expiry == place].tolist()) - {0}
-        if lots - {int(near.lots[row])}:
+        if other := lots - {int(near.lots[row])}:
             raise DataError(
-                f"the bhavcopy of {day.day.isoformat()} has lots of {min(lots)} for "
+                f"the bhavcopy of {day.day.isoformat()} has lots of {min(other)} for "
                 f"{near.expiries[row].day.isoformat()}, the rules {near.lots[row]}",
                 hint="config/contracts.toml should say the lot of that expiry",
             )

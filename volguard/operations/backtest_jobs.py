@@ -51,11 +51,13 @@ def play_job(job: Job, progress: Progress = lambda _done, _total, _words: None) 
     """The document of a job, from the cache where it was played before. Raises as `run_backtest`."""
     loaded = job.settings()
     cache = BacktestCache.of(job.root)
-    path = cache.path(job.request, loaded, open_days(job.request, loaded, job.root).digest, job.measured)
+    digest = open_days(job.request, loaded, job.root).digest
+    path = cache.path(job.request, loaded, digest, job.measured)
     found = cache.read(path) if job.request.journals is None else None  # journals come of playing
     if found is None:
         found = run_backtest(job.request, loaded, job.root, job.measured, progress=progress)
-        cache.write(path, found)
+        if found["data_digest"] == digest:  # else the data changed in between
+            cache.write(path, found)
     return found
 
 
