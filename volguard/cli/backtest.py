@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from volguard.cli.backtest_options import (
+    EVERY_MIN,
+    ClusterOption,
+    DrawsOption,
+    EveryOption,
+    FilesArgument,
+    FromOption,
+    HistoryOption,
+    JournalsOption,
+    LateLooksOption,
+    LookaheadOption,
+    OpenOption,
+    PlaceboOption,
+    SeedOption,
+    SensitivityOption,
+    SlippageOption,
+    SourceName,
+    SourceOption,
+    SweepOption,
+    ToOption,
+    WalkForwardOption,
+    WorkersOption,
+)
 from volguard.cli.market_options import HtmlOption, write_file
 from volguard.cli.options import (
     JsonOption,
@@ -38,118 +57,29 @@ if TYPE_CHECKING:
     from volguard.operations.backtest_jobs import Job, Workers
 
 MINUTE_S = 60.0
-EVERY_MIN = 30.0
-
-
-class SourceName(StrEnum):
-    """Whose prices are played."""
-
-    MODELLED = "modelled"
-    CHAINS = "chains"
-    BHAVCOPY = "bhavcopy"
 
 
 def backtest(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            help="Recorded chains, a day a file, for --source chains; for bhavcopy a folder of imported ones "
-            "that is not data/bhavcopy.",
-            show_default=False,
-        ),
-    ] = None,
-    source: Annotated[
-        SourceName,
-        typer.Option(
-            "--source",
-            help="modelled: chains made of daily index and India VIX; chains: recorded days; bhavcopy: the "
-            "closing prices of imported bhavcopies.",
-        ),
-    ] = SourceName.MODELLED,
-    first: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="First past day.", show_default=False),
-    ] = None,
-    last: Annotated[
-        datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], help="Last past day.", show_default=False),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder of daily history; else history.folder.", show_default=False),
-    ] = None,
-    every_min: Annotated[
-        float | None,
-        typer.Option(
-            "--every",
-            min=1.0,
-            max=180.0,
-            help="Minutes between looks at a modelled day.",
-            show_default=f"{EVERY_MIN:.0f}",
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the intervals' drawings.")] = 1,
-    draws: Annotated[int, typer.Option("--draws", min=100, help="How many paths the intervals draw.")] = 2000,
-    slippage_ticks: Annotated[
-        int, typer.Option("--slippage-ticks", min=0, help="Fill so many ticks beyond the touch.")
-    ] = 0,
-    late_looks: Annotated[
-        int, typer.Option("--late-looks", min=0, help="Looks at which an order does not fill yet.")
-    ] = 0,
-    sensitivity: Annotated[
-        bool, typer.Option("--sensitivity", help="Play it with worse fills, too: ticks and looks.")
-    ] = False,
-    sweep: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--sweep", help="Try a setting's values, key=a,b,c; repeat for more settings.", show_default=False
-        ),
-    ] = None,
-    walk_forward: Annotated[
-        str | None,
-        typer.Option(
-            "--walk-forward",
-            help="With --sweep: choose on so many sessions, be paid on the next, e.g. 250:60.",
-            show_default=False,
-        ),
-    ] = None,
-    lookahead_check: Annotated[
-        bool,
-        typer.Option(
-            "--lookahead-check", help="Fail (3) if a decision changes with a future it cannot know."
-        ),
-    ] = False,
-    placebo: Annotated[
-        int | None,
-        typer.Option(
-            "--placebo",
-            min=1,
-            help="Deal the forecasts out anew so many times: does it matter what they say?",
-            show_default=False,
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Processes for many backtests.", show_default="all cores"),
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            "--cluster", help="A Dask scheduler, e.g. tcp://host:8786, instead.", show_default=False
-        ),
-    ] = None,
-    journals: Annotated[
-        Path | None,
-        typer.Option(
-            "--journals",
-            help="Keep a journal of each day in this new folder: why and the journal commands read it.",
-            show_default=False,
-        ),
-    ] = None,
+    files: FilesArgument = None,
+    source: SourceOption = SourceName.MODELLED,
+    first: FromOption = None,
+    last: ToOption = None,
+    data: HistoryOption = None,
+    every_min: EveryOption = None,
+    seed: SeedOption = 1,
+    draws: DrawsOption = 2000,
+    slippage_ticks: SlippageOption = 0,
+    late_looks: LateLooksOption = 0,
+    sensitivity: SensitivityOption = False,
+    sweep: SweepOption = None,
+    walk_forward: WalkForwardOption = None,
+    lookahead_check: LookaheadOption = False,
+    placebo: PlaceboOption = None,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = None,
+    journals: JournalsOption = None,
     html: HtmlOption = None,
-    is_opened: Annotated[
-        bool, typer.Option("--open", help="Open the page in a browser; needs --html.")
-    ] = False,
+    is_opened: OpenOption = False,
     overrides: SetOption = None,
     preset: PresetOption = None,
     as_json: JsonOption = False,
